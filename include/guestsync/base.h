@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What every public header of guestsync needs: linkage, flags, branch hints.
+ *
+ * Atomics. The headers must compile as C11 and as C++17, and <stdatomic.h> is
+ * not C++17. So every lock word is a plain integer, touched only through the
+ * compiler's __atomic builtins: they are the C11 memory model under another
+ * spelling, name the order at each use, and ThreadSanitizer sees them.
+ *
+ * Time. Deadlines are absolute CLOCK_MONOTONIC times; durations are ns.
+ */
+#ifndef GUESTSYNC_BASE_H
+#define GUESTSYNC_BASE_H
+
+#include <errno.h>
+#include <stdint.h>
+#include <time.h>
+
+#if !defined(__linux__)
+#error "guestsync needs Linux: it waits with futex(2)"
+#endif
+
+#ifdef __cplusplus
+#define GSYNC_BEGIN_DECLS extern "C" {
+#define GSYNC_END_DECLS }
+#define GSYNC_STATIC_ASSERT(cond, text) static_assert(cond, text)
+#else
+#define GSYNC_BEGIN_DECLS
+#define GSYNC_END_DECLS
+#define GSYNC_STATIC_ASSERT(cond, text) _Static_assert(cond, text)
+#endif
+
+#define GSYNC_API __attribute__((visibility("default")))
+#define GSYNC_LIKELY(x) __builtin_expect(!!(x), 1)
+#define GSYNC_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/* Flags of every gsync_*_init(). */
+#define GSYNC_PROCESS_PRIVATE 0u
+#define GSYNC_PROCESS_SHARED 1u /* the object lies in memory that several processes map */
+
+GSYNC_BEGIN_DECLS
+
+/* The version of the library that is linked, "major.minor.patch". Async-signal-safe. */
+GSYNC_API const char *gsync_version(void);
+
+GSYNC_END_DECLS
+
+#endif

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gsync_mutex: eight bytes; the lock to use when nothing speaks for another.
+ *
+ *     static gsync_mutex_t mutex = GSYNC_MUTEX_INIT;
+ *
+ *     gsync_mutex_lock(&mutex);
+ *     counter++;
+ *     gsync_mutex_unlock(&mutex);
+ *
+ * A waiter spins for about as long as a sleep and a wake would cost on this
+ * machine, then sleeps in the kernel. A running thread may overtake a sleeping
+ * one (barging), so a vCPU that the host has stopped holds nobody up; but while
+ * threads sleep, the lock is handed straight to one of them about once a
+ * millisecond, so nobody starves.
+ *
+ * Order: barging, with that hand-over. Not recursive.
+ *
+ *                      may block  may spin  signal handler       after fork
+ *   lock               yes        yes       no                   held locks stay held in the child
+ *   timedlock          yes        yes       no                   "
+ *   trylock            no         no        yes                  "
+ *   unlock             no         no        yes, if it holds it  "
+ *
+ * A zeroed object is a valid, unlocked, process-private mutex. A mutex in
+ * shared memory must be made by gsync_mutex_init(…, GSYNC_PROCESS_SHARED).
+ * unlock never touches the mutex after another thread may have taken, released
+ * and freed it.
+ *
+ * Not guaranteed: first-come-first-served (see gsync_oticket); robustness
+ * against the death of the owner; detection of a relock by the owner.
+ */
+#ifndef GUESTSYNC_MUTEX_H
+#define GUESTSYNC_MUTEX_H
+
+#include <guestsync/base.h>
+
+GSYNC_BEGIN_DECLS
+
+typedef struct gsync_mutex {
+	uint32_t word; /* its states: primitives/mutex.c */
+	uint32_t meta; /* process-shared flag, and when the next hand-over is due */
+} gsync_mutex_t;
+
+#define GSYNC_MUTEX_INIT { 0, 0 }
+#define GSYNC_MUTEX_LOCKED_ 1u /* the word of a held mutex that nobody waits for */
+
+GSYNC_STATIC_ASSERT(sizeof(gsync_mutex_t) == 8, "a mutex is small");
+
+/* Returns 0, or EINVAL for a flag it does not know. */
+GSYNC_API int gsync_mutex_init(gsync_mutex_t *mutex, unsigned flags);
+
+/* Returns 0, or EBUSY when the mutex is held. Frees nothing: there is nothing to free. */
+GSYNC_API int gsync_mutex_destroy(gsync_mutex_t *mutex);
+
+/*
+ * Like lock, but gives up at DEADLINE. Returns 0 with the mutex held, ETIMEDOUT
+ * without it, EINVAL when DEADLINE's nanoseconds are out of range. A mutex that
+ * is free is taken even when DEADLINE has passed.
+ */
+GSYNC_API int gsync_mutex_timedlock(gsync_mutex_t *mutex, const struct timespec *deadline);
+
+/* The cold halves of the inline functions below; call those instead. */
+GSYNC_API void gsync_mutex_lock_slow_(gsync_mutex_t *mutex) __attribute__((cold));
+GSYNC_API void gsync_mutex_unlock_slow_(gsync_mutex_t *mutex) __attribute__((cold));
+
+/* Takes the mutex if it is free. Returns 0 with the mutex held, EBUSY without it. */
+static inline int gsync_mutex_trylock(gsync_mutex_t *mutex)
+{
+	uint32_t free_word = 0;
+
+	if (__atomic_compare_exchange_n(&mutex->word, &free_word, GSYNC_MUTEX_LOCKED_, 0, __ATOMIC_ACQUIRE,
+					__ATOMIC_RELAXED))
+		return 0;
+	return EBUSY;
+}
+
+static inline void gsync_mutex_lock(gsync_mutex_t *mutex)
+{
+	if (GSYNC_UNLIKELY(gsync_mutex_trylock(mutex) != 0))
+		gsync_mutex_lock_slow_(mutex);
+}
+
+static inline void gsync_mutex_unlock(gsync_mutex_t *mutex)
+{
+	uint32_t locked_word = GSYNC_MUTEX_LOCKED_;
+
+	if (GSYNC_UNLIKELY(!__atomic_compare_exchange_n(&mutex->word, &locked_word, 0u, 0, __ATOMIC_RELEASE,
+							__ATOMIC_RELAXED)))
+		gsync_mutex_unlock_slow_(mutex);
+}
+
+GSYNC_END_DECLS
+
+#endif

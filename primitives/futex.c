@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+#include "primitives/futex.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Without futexes a waiter can only hang or corrupt, so say what is wrong and end. */
+static _Noreturn void no_futex(void)
+{
+	static const char text[] = "guestsync: the kernel or a seccomp filter refuses futex(2); cannot wait, aborting\n";
+
+	if (write(STDERR_FILENO, text, sizeof(text) - 1) < 0) {
+		/* nobody to tell */
+	}
+	abort();
+}
+
+static long call(uint32_t *word, int operation, bool shared, uint32_t value, const struct timespec *deadline,
+		 uint32_t channels)
+{
+	if (!shared)
+		operation |= FUTEX_PRIVATE_FLAG;
+	return syscall(SYS_futex, word, operation, value, deadline, NULL, channels);
+}
+
+bool gsync_futex_wait(uint32_t *word, uint32_t expected, uint32_t channels, const struct timespec *deadline,
+		      bool shared)
+{
+	int caller_errno = errno;
+	bool timed_out = false;
+
+	/* The kernel calls a time before the start of its clock invalid; for us it is merely over. */
+	if (deadline && deadline->tv_sec < 0)
+		return true;
+	if (call(word, FUTEX_WAIT_BITSET, shared, expected, deadline, channels) < 0) {
+		if (errno == ENOSYS || errno == EPERM)
+			no_futex();
+		timed_out = errno == ETIMEDOUT;
+	}
+	errno = caller_errno;
+	return timed_out;
+}
+
+int gsync_futex_wake(uint32_t *word, int count, uint32_t channels, bool shared)
+{
+	int caller_errno = errno;
+	long woken = call(word, FUTEX_WAKE_BITSET, shared, (uint32_t)count, NULL, channels);
+
+	if (woken < 0) {
+		if (errno == ENOSYS || errno == EPERM)
+			no_futex();
+		woken = 0; /* shared memory that is gone already: nobody sleeps there */
+	}
+	errno = caller_errno;
+	return (int)woken;
+}

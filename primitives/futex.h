@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The only place that calls futex(2). It owns EINTR, ENOSYS, absolute
+ * deadlines, private against shared, and errno, which it leaves alone: a lock
+ * must not change it under its caller.
+ *
+ * A return from wait promises nothing about the word: the wake-up may be
+ * spurious, meant for somebody else, or for an object that lived at this
+ * address before. Every caller looks at its word again.
+ */
+#ifndef GUESTSYNC_PRIMITIVES_FUTEX_H
+#define GUESTSYNC_PRIMITIVES_FUTEX_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#define GSYNC_WAKE_ALL INT_MAX
+#define GSYNC_ANYBODY UINT32_MAX /* the wake-up channels of a waiter that does not care */
+
+/*
+ * Sleeps while *WORD is EXPECTED, until a wake-up on one of CHANNELS, DEADLINE
+ * (absolute, CLOCK_MONOTONIC; NULL = none), or for no reason. Returns true
+ * when the deadline ended the sleep: then no wake-up was spent on this thread.
+ */
+bool gsync_futex_wait(uint32_t *word, uint32_t expected, uint32_t channels, const struct timespec *deadline,
+		      bool shared);
+
+/*
+ * Wakes up to COUNT sleepers that listen on one of CHANNELS; returns how many.
+ * Only the address is used, the memory may be gone.
+ */
+int gsync_futex_wake(uint32_t *word, int count, uint32_t channels, bool shared);
+
+/* Whether DEADLINE is a time that a wait can take; otherwise the caller returns EINVAL. */
+static inline bool gsync_deadline_valid(const struct timespec *deadline)
+{
+	return deadline->tv_nsec >= 0 && deadline->tv_nsec < 1000000000;
+}
+
+#endif

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * gsync_oticket: a ticket lock whose far waiters sleep and are woken ahead of
+ * their turn. After Kashyap, Min, Kim: "Scalability in the Clouds! A Myth or
+ * Reality?" (OTicket).
+ *
+ * Ticket T waits on turn[T % 4]. It is T's turn when that word has counted
+ * ROUND(T) = ceil(T / 4) rounds, so a zeroed lock serves ticket 0. A turn word,
+ * 64 bits:
+ *
+ *   44-63  rounds    turns given out here, modulo 2^20 (so tickets repeat after 2^22)
+ *   32-43  sleepers  waiters of this word that sleep or are about to
+ *    0-31  gone      bit ROUND(T) % 32: ticket T was given up; its turn must be passed on
+ *
+ *   change        by
+ *   rounds + 1    the holder: gives the turn to the next ticket; this is the release
+ *   sleepers + 1  a waiter, before it sleeps, if it is not its turn
+ *   sleepers - 1  the same waiter, when it is up again
+ *   gone, 0 to 1  a timed waiter that gives up, if it is not its turn
+ *   gone, 1 to 0  the holder, who has just given the turn to that ticket and so still holds the lock
+ *
+ * Exclusion: only the holder advances rounds, one ticket after the other, and
+ * each ticket is drawn once. A ticket that was given up has nobody who could
+ * enter, so the turn given to it stays with the giver, who passes it on.
+ *
+ * No turn is lost: giving the turn, registering as a sleeper and giving up are
+ * read-modify-writes of one word, so one of two comes first. If the turn comes
+ * first, the waiter sees it and neither sleeps nor leaves; futex compares the
+ * upper half of the word, which the turn changes. If the sleeper comes first,
+ * the giver sees sleepers > 0 and wakes; if the give-up comes first, the giver
+ * sees gone. A wake-up ahead of the turn is a favour: nobody relies on it.
+ *
+ * Wake-up channel ROUND(T) % 32 on turn word T % 4: up to 128 waiters are woken
+ * one by one, beyond that a few too many. The same window of 128 keeps gone bits
+ * apart: a timed waiter draws its ticket only where T - serving < 128.
+ *
+ * Nothing is touched after the release: who is to be woken ahead of turn is
+ * looked up before it, and wake-ups use addresses only. Where the turn falls to
+ * a ticket that was given up, the lock is still held.
+ *
+ * Order: the turn is given by release and seen by acquire operations on the same
+ * word. next and serving carry no data: drawing is a relaxed increment, serving
+ * is written and read back by the holder, to others it is a hint of distance.
+ */
+#include <guestsync/oticket.h>
+
+#include "primitives/futex.h"
+#include "primitives/spin.h"
+
+#define ONE_ROUND GSYNC_OTICKET_ONE_ROUND_
+#define ONE_SLEEPER ((uint64_t)1 << 32)
+#define SLEEPERS (ONE_ROUND - ONE_SLEEPER)
+#define WINDOW 128u
+#define WINDOW_MARGIN 8u
+#define POLL_NS 1000000u
+
+int gsync_oticket_init(gsync_oticket_t *lock, unsigned flags)
+{
+	static const gsync_oticket_t unlocked = GSYNC_OTICKET_INIT;
+
+	if ((flags & ~GSYNC_PROCESS_SHARED) != 0)
+		return EINVAL;
+	*lock = unlocked;
+	lock->flags = flags;
+	return 0;
+}
+
+static uint64_t *turn_of(gsync_oticket_t *lock, uint32_t ticket)
+{
+	return &lock->turn[ticket % GSYNC_OTICKET_TURNS_];
+}
+
+int gsync_oticket_destroy(gsync_oticket_t *lock)
+{
+	uint32_t next = __atomic_load_n(&lock->next, __ATOMIC_RELAXED);
+
+	/* Acquire: the last holder's accesses come before whatever follows the destruction. */
+	return gsync_oticket_is_turn_(__atomic_load_n(turn_of(lock, next), __ATOMIC_ACQUIRE), next) ? 0 : EBUSY;
+}
+
+static uint32_t channel(uint32_t ticket)
+{
+	return 1u << (gsync_oticket_round_(ticket) % 32);
+}
+
+/* The half of the turn word that a sleeper watches: rounds and sleepers. */
+static uint32_t *watched(uint64_t *turn)
+{
+	return (uint32_t *)turn + (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+}
+
+static void wake(gsync_oticket_t *lock, uint32_t ticket, bool shared)
+{
+	gsync_futex_wake(watched(turn_of(lock, ticket)), GSYNC_WAKE_ALL, channel(ticket), shared);
+}
+
+static bool change(uint64_t *turn, uint64_t *seen, uint64_t to)
+{
+	return __atomic_compare_exchange_n(turn, seen, to, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+static bool is_turn(gsync_oticket_t *lock, uint32_t ticket)
+{
+	return gsync_oticket_is_turn_(__atomic_load_n(turn_of(lock, ticket), __ATOMIC_ACQUIRE), ticket);
+}
+
+/* How far the queue reaches from TICKET; too far where serving is read late. */
+static uint32_t queue_to(gsync_oticket_t *lock, uint32_t ticket)
+{
+	return ticket - __atomic_load_n(&lock->serving, __ATOMIC_RELAXED);
+}
+
+/*
+ * How many turns away TICKET is. The near ones must know it from the moment a
+ * turn is given, not when its new holder, who may have to wake up, says so.
+ */
+static uint32_t distance(gsync_oticket_t *lock, uint32_t ticket)
+{
+	for (uint32_t places = 1; places < GSYNC_OTICKET_TURNS_; places++)
+		if (is_turn(lock, ticket - places))
+			return places;
+	return queue_to(lock, ticket);
+}
+
+/* The nearer the turn, the longer the spin: half for each place further back; the far ones sleep at once. */
+static uint64_t budget(const struct gsync_tuning *tuning, uint32_t places)
+{
+	if (places > 1 && places > tuning->eager)
+		return 0;
+	return tuning->near >> (places - 1);
+}
+
+/* Spins while that makes sense; each turn that passes renews the patience. True when it is TICKET's turn. */
+static bool spin(gsync_oticket_t *lock, uint32_t ticket)
+{
+	const struct gsync_tuning *tuning = gsync_tuning();
+	uint32_t places = 0;
+	struct gsync_spin spin;
+
+	do {
+		uint32_t now;
+
+		if (is_turn(lock, ticket))
+			return true;
+		now = distance(lock, ticket);
+		if (now != places) {
+			places = now;
+			gsync_spin_start(&spin, budget(tuning, places), 1);
+		}
+	} while (gsync_spin_again(&spin));
+	return false;
+}
+
+/* Registers as a sleeper and sleeps once, unless it is TICKET's turn. Returns true when DEADLINE ended it. */
+static bool sleep_on(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
+{
+	uint64_t *turn = turn_of(lock, ticket);
+	uint64_t seen = __atomic_load_n(turn, __ATOMIC_RELAXED);
+	bool timed_out;
+
+	do {
+		if (gsync_oticket_is_turn_(seen, ticket))
+			return false;
+		if ((seen & SLEEPERS) == SLEEPERS) {
+			gsync_spin_yield(); /* the count is full: 4095 sleep here already */
+			return false;
+		}
+	} while (!change(turn, &seen, seen + ONE_SLEEPER));
+	timed_out = gsync_futex_wait(watched(turn), (uint32_t)((seen + ONE_SLEEPER) >> 32), channel(ticket), deadline,
+				     (lock->flags & GSYNC_PROCESS_SHARED) != 0);
+	__atomic_fetch_sub(turn, ONE_SLEEPER, __ATOMIC_RELAXED);
+	return timed_out;
+}
+
+/* Marks TICKET as given up; false when its turn came first. */
+static bool give_up(gsync_oticket_t *lock, uint32_t ticket)
+{
+	uint64_t *turn = turn_of(lock, ticket);
+	uint64_t seen = __atomic_load_n(turn, __ATOMIC_RELAXED);
+
+	do {
+		if (gsync_oticket_is_turn_(seen, ticket))
+			return false;
+	} while (!change(turn, &seen, seen | channel(ticket)));
+	return true;
+}
+
+static int wait_for_turn(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
+{
+	while (!spin(lock, ticket)) {
+		gsync_patience_ended();
+		if (sleep_on(lock, ticket, deadline) && give_up(lock, ticket))
+			return ETIMEDOUT;
+	}
+	__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELAXED);
+	return 0;
+}
+
+void gsync_oticket_lock_slow_(gsync_oticket_t *lock, uint32_t ticket)
+{
+	wait_for_turn(lock, ticket, NULL);
+}
+
+/* Sleeps about a millisecond or until DEADLINE; true when that has passed. */
+static bool nap(gsync_oticket_t *lock, const struct timespec *deadline)
+{
+	uint64_t ns = gsync_monotonic_ns() + POLL_NS;
+	struct timespec until = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+	bool last = deadline->tv_sec < until.tv_sec ||
+		    (deadline->tv_sec == until.tv_sec && deadline->tv_nsec <= until.tv_nsec);
+	uint32_t flags = lock->flags;
+
+	/* Nobody changes or wakes flags: this is only a sleep. */
+	gsync_futex_wait(&lock->flags, flags, GSYNC_ANYBODY, last ? deadline : &until, (flags & GSYNC_PROCESS_SHARED) != 0);
+	return last;
+}
+
+int gsync_oticket_timedlock(gsync_oticket_t *lock, const struct timespec *deadline)
+{
+	uint32_t ticket = __atomic_load_n(&lock->next, __ATOMIC_RELAXED);
+
+	if (gsync_oticket_trylock(lock) == 0)
+		return 0;
+	if (!gsync_deadline_valid(deadline))
+		return EINVAL;
+	do {
+		while (queue_to(lock, ticket) > WINDOW - WINDOW_MARGIN) {
+			if (nap(lock, deadline))
+				return ETIMEDOUT;
+			ticket = __atomic_load_n(&lock->next, __ATOMIC_RELAXED);
+		}
+	} while (!__atomic_compare_exchange_n(&lock->next, &ticket, ticket + 1, false, __ATOMIC_RELAXED,
+					      __ATOMIC_RELAXED));
+	return wait_for_turn(lock, ticket, deadline);
+}
+
+/*
+ * Gives the turn to HEIR, or, while that ticket was given up, to the one after.
+ * Returns the ticket that has it now; *SLEPT: its turn word had sleepers.
+ */
+static uint32_t give_turn(gsync_oticket_t *lock, uint32_t heir, bool *slept)
+{
+	for (;; heir++) {
+		uint64_t *turn = turn_of(lock, heir);
+		uint64_t before = __atomic_fetch_add(turn, ONE_ROUND, __ATOMIC_RELEASE);
+
+		*slept = (before & SLEEPERS) != 0;
+		if ((before & channel(heir)) == 0)
+			return heir;
+		/* Nobody took it, so this thread still holds the lock, and the memory. */
+		__atomic_fetch_and(turn, ~(uint64_t)channel(heir), __ATOMIC_RELAXED);
+	}
+}
+
+/* Which of the EAGER waiters behind HEIR sleep: bit K stands for HEIR + 1 + K. */
+static uint32_t sleepers_behind(gsync_oticket_t *lock, uint32_t heir, uint32_t eager)
+{
+	uint32_t waiting = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - heir;
+	uint32_t asleep = 0;
+
+	for (uint32_t k = 0; k < eager && k + 1 < waiting; k++)
+		if ((__atomic_load_n(turn_of(lock, heir + 1 + k), __ATOMIC_RELAXED) & SLEEPERS) != 0)
+			asleep |= 1u << k;
+	return asleep;
+}
+
+void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
+{
+	uint32_t heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1;
+	bool shared = (lock->flags & GSYNC_PROCESS_SHARED) != 0;
+	uint32_t ahead = sleepers_behind(lock, heir, gsync_tuning()->eager);
+	bool slept;
+	uint32_t served = give_turn(lock, heir, &slept);
+
+	if (slept)
+		wake(lock, served, shared);
+	for (uint32_t k = 0; ahead >> k != 0; k++)
+		if ((ahead >> k & 1u) != 0 && heir + 1 + k != served)
+			wake(lock, heir + 1 + k, shared);
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The throttled yield: letting others run is the best thing a waiter can do
+ * while its own threads crowd the CPUs, and the worst beside foreign work, to
+ * which it would hand whole time slices. So one yield that was slow to come
+ * back stops all threads of the process from yielding for a while.
+ */
+#include "primitives/spin.h"
+
+#include <sched.h>
+
+/* Until when nobody yields; in ticks. A race on it loses a hint, nothing more. */
+static uint64_t recess_end;
+
+bool gsync_spin_yield(void)
+{
+	const struct gsync_tuning *tuning = gsync_tuning();
+	uint64_t before = gsync_ticks();
+	uint64_t left = __atomic_load_n(&recess_end, __ATOMIC_RELAXED) - before;
+	uint64_t after;
+
+	/* An end that lies further ahead than a whole recess is one that is long past. */
+	if (left - 1 < tuning->yield_recess)
+		return false;
+	sched_yield();
+	after = gsync_ticks();
+	if (after - before > tuning->slow_yield)
+		__atomic_store_n(&recess_end, after + tuning->yield_recess, __ATOMIC_RELAXED);
+	return true;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The one spin engine. A waiter spins against a deadline in time, never a
+ * number of iterations: PAUSE differs 20-fold between CPUs. Between two looks
+ * at the lock it PAUSEs, longer each time up to a cap, so that many waiters
+ * leave the holder's cache line alone.
+ *
+ *     struct gsync_spin spin;
+ *
+ *     gsync_spin_start(&spin, gsync_tuning()->spin, gsync_tuning()->backoff);
+ *     while (the lock is held)
+ *         if (!gsync_spin_again(&spin))
+ *             break;          // out of patience: sleep
+ */
+#ifndef GUESTSYNC_PRIMITIVES_SPIN_H
+#define GUESTSYNC_PRIMITIVES_SPIN_H
+
+#include "detect/clock.h"
+#include "detect/profile.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* A waiter is about to sleep: the moment to learn what sleeping costs here. */
+static inline void gsync_patience_ended(void)
+{
+	if (gsync_tuning() == &gsync_tuning_untuned)
+		gsync_tune();
+}
+
+struct gsync_spin {
+	uint64_t start;
+	uint64_t budget;
+	uint32_t pauses;     /* the next backoff */
+	uint32_t pauses_max;
+};
+
+/* PAUSES_MAX bounds the backoff: 1 for a waiter whose turn is sure to come, the tuning's where many compete. */
+static inline void gsync_spin_start(struct gsync_spin *spin, uint64_t budget, uint32_t pauses_max)
+{
+	spin->start = gsync_ticks();
+	spin->budget = budget;
+	spin->pauses = 1;
+	spin->pauses_max = pauses_max;
+}
+
+/* Waits a moment; false when the budget is used up. */
+static inline bool gsync_spin_again(struct gsync_spin *spin)
+{
+	if (gsync_ticks() - spin->start >= spin->budget)
+		return false;
+	for (uint32_t i = 0; i < spin->pauses; i++)
+		gsync_pause();
+	if (spin->pauses < spin->pauses_max)
+		spin->pauses *= 2;
+	return true;
+}
+
+/*
+ * Lets others run, where that is cheap: false, at once, while yields on this
+ * machine do not come back quickly (foreign work uses the CPUs), so that a
+ * yielding waiter does not hand whole time slices to strangers.
+ */
+bool gsync_spin_yield(void);
+
+#endif
