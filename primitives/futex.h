@@ -11,6 +11,8 @@
 #ifndef GUESTSYNC_PRIMITIVES_FUTEX_H
 #define GUESTSYNC_PRIMITIVES_FUTEX_H
 
+#include "detect/clock.h"
+
 #include <limits.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,6 +39,20 @@ int gsync_futex_wake(uint32_t *word, int count, uint32_t channels, bool shared);
 static inline bool gsync_deadline_valid(const struct timespec *deadline)
 {
 	return deadline->tv_nsec >= 0 && deadline->tv_nsec < 1000000000;
+}
+
+/* The time NS from now. */
+static inline struct timespec gsync_deadline_in(uint64_t ns)
+{
+	uint64_t then = gsync_monotonic_ns() + ns;
+	struct timespec deadline = { (time_t)(then / 1000000000u), (long)(then % 1000000000u) };
+
+	return deadline;
+}
+
+static inline bool gsync_deadline_before(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
 #endif

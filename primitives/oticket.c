@@ -130,14 +130,25 @@ static uint64_t budget(const struct gsync_tuning *tuning, uint32_t places)
 	return tuning->near >> (places - 1);
 }
 
-/* Spins while that makes sense; each turn that passes renews the patience. True when it is TICKET's turn. */
+/* Whether some of those who hold or want the lock cannot have a CPU now. */
+static bool is_crowded(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
+{
+	return queue_to(lock, __atomic_load_n(&lock->next, __ATOMIC_RELAXED)) > tuning->usable_cpus;
+}
+
+/*
+ * Spins while that makes sense; each turn that passes renews the patience. In a
+ * crowd those who are soon to come yield instead, for a while: the CPU goes to
+ * the one they wait for, and nobody has to be woken. True when it is TICKET's turn.
+ */
 static bool spin(gsync_oticket_t *lock, uint32_t ticket)
 {
 	const struct gsync_tuning *tuning = gsync_tuning();
+	uint64_t began = gsync_ticks();
 	uint32_t places = 0;
 	struct gsync_spin spin;
 
-	do {
+	for (;;) {
 		uint32_t now;
 
 		if (is_turn(lock, ticket))
@@ -147,8 +158,12 @@ static bool spin(gsync_oticket_t *lock, uint32_t ticket)
 			places = now;
 			gsync_spin_start(&spin, budget(tuning, places), 1);
 		}
-	} while (gsync_spin_again(&spin));
-	return false;
+		if (places <= tuning->yield_places && gsync_ticks() - began < tuning->yield && is_crowded(lock, tuning) &&
+		    gsync_spin_yield())
+			continue;
+		if (!gsync_spin_again(&spin))
+			return false;
+	}
 }
 
 /* Registers as a sleeper and sleeps once, unless it is TICKET's turn. Returns true when DEADLINE ended it. */
@@ -204,10 +219,8 @@ void gsync_oticket_lock_slow_(gsync_oticket_t *lock, uint32_t ticket)
 /* Sleeps about a millisecond or until DEADLINE; true when that has passed. */
 static bool nap(gsync_oticket_t *lock, const struct timespec *deadline)
 {
-	uint64_t ns = gsync_monotonic_ns() + POLL_NS;
-	struct timespec until = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
-	bool last = deadline->tv_sec < until.tv_sec ||
-		    (deadline->tv_sec == until.tv_sec && deadline->tv_nsec <= until.tv_nsec);
+	struct timespec until = gsync_deadline_in(POLL_NS);
+	bool last = gsync_deadline_before(deadline, &until);
 	uint32_t flags = lock->flags;
 
 	/* Nobody changes or wakes flags: this is only a sleep. */

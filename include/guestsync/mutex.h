@@ -33,17 +33,16 @@
 #ifndef GUESTSYNC_MUTEX_H
 #define GUESTSYNC_MUTEX_H
 
-#include <guestsync/base.h>
+#include <guestsync/lockword.h>
 
 GSYNC_BEGIN_DECLS
 
 typedef struct gsync_mutex {
-	uint32_t word; /* its states: primitives/mutex.c */
-	uint32_t meta; /* process-shared flag, and when the next hand-over is due */
+	gsync_lockword_t lock;
+	uint32_t due; /* when the next hand-over is due, in units of 1024 ticks; written by the holder */
 } gsync_mutex_t;
 
-#define GSYNC_MUTEX_INIT { 0, 0 }
-#define GSYNC_MUTEX_LOCKED_ 1u /* the word of a held mutex that nobody waits for */
+#define GSYNC_MUTEX_INIT { { 0 }, 0 }
 
 GSYNC_STATIC_ASSERT(sizeof(gsync_mutex_t) == 8, "a mutex is small");
 
@@ -67,26 +66,18 @@ GSYNC_API void gsync_mutex_unlock_slow_(gsync_mutex_t *mutex) __attribute__((col
 /* Takes the mutex if it is free. Returns 0 with the mutex held, EBUSY without it. */
 static inline int gsync_mutex_trylock(gsync_mutex_t *mutex)
 {
-	uint32_t free_word = 0;
-
-	if (__atomic_compare_exchange_n(&mutex->word, &free_word, GSYNC_MUTEX_LOCKED_, 0, __ATOMIC_ACQUIRE,
-					__ATOMIC_RELAXED))
-		return 0;
-	return EBUSY;
+	return gsync_lockword_trylock_(&mutex->lock);
 }
 
 static inline void gsync_mutex_lock(gsync_mutex_t *mutex)
 {
-	if (GSYNC_UNLIKELY(gsync_mutex_trylock(mutex) != 0))
+	if (GSYNC_UNLIKELY(!gsync_lockword_take_(&mutex->lock)))
 		gsync_mutex_lock_slow_(mutex);
 }
 
 static inline void gsync_mutex_unlock(gsync_mutex_t *mutex)
 {
-	uint32_t locked_word = GSYNC_MUTEX_LOCKED_;
-
-	if (GSYNC_UNLIKELY(!__atomic_compare_exchange_n(&mutex->word, &locked_word, 0u, 0, __ATOMIC_RELEASE,
-							__ATOMIC_RELAXED)))
+	if (GSYNC_UNLIKELY(!gsync_lockword_release_(&mutex->lock)))
 		gsync_mutex_unlock_slow_(mutex);
 }
 

@@ -33,36 +33,17 @@
 #ifndef GUESTSYNC_SPINLOCK_H
 #define GUESTSYNC_SPINLOCK_H
 
-#include <guestsync/base.h>
+#include <guestsync/lockword.h>
 
 GSYNC_BEGIN_DECLS
 
-/*
- * The word, from its lowest byte: L locked, W sleepers, P one sleeper has a
- * timeout, S process-shared (constant). All states: primitives/spinlock.c.
- */
-typedef union gsync_spinlock {
-	uint32_t word;
-	uint8_t byte[4];
+typedef struct gsync_spinlock {
+	gsync_lockword_t lock;
 } gsync_spinlock_t;
 
-#define GSYNC_SPINLOCK_INIT { 0 }
+#define GSYNC_SPINLOCK_INIT { { 0 } }
 
 GSYNC_STATIC_ASSERT(sizeof(gsync_spinlock_t) == 4, "fits pthread_spinlock_t");
-
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-#define GSYNC_SPINLOCK_L_ 3 /* the index of the lowest byte */
-#else
-#define GSYNC_SPINLOCK_L_ 0
-#endif
-#define GSYNC_SPINLOCK_W_OR_S_ 0x01000100u
-
-/* Where the plain-store unlock is proved: its argument needs x86's store order. */
-#if defined(__x86_64__) || defined(__i386__)
-#define GSYNC_SPINLOCK_PLAIN_STORE_ 1
-#else
-#define GSYNC_SPINLOCK_PLAIN_STORE_ 0
-#endif
 
 /* Returns 0, or EINVAL for a flag it does not know. */
 GSYNC_API int gsync_spinlock_init(gsync_spinlock_t *lock, unsigned flags);
@@ -84,25 +65,18 @@ GSYNC_API void gsync_spinlock_unlock_slow_(gsync_spinlock_t *lock) __attribute__
 /* Takes the lock if it is free. Returns 0 with the lock held, EBUSY without it. */
 static inline int gsync_spinlock_trylock(gsync_spinlock_t *lock)
 {
-	uint8_t *locked = &lock->byte[GSYNC_SPINLOCK_L_];
-
-	if (__atomic_load_n(locked, __ATOMIC_RELAXED) != 0)
-		return EBUSY;
-	return __atomic_exchange_n(locked, (uint8_t)1, __ATOMIC_ACQUIRE) == 0 ? 0 : EBUSY;
+	return gsync_lockword_trylock_(&lock->lock);
 }
 
 static inline void gsync_spinlock_lock(gsync_spinlock_t *lock)
 {
-	if (GSYNC_UNLIKELY(__atomic_exchange_n(&lock->byte[GSYNC_SPINLOCK_L_], (uint8_t)1, __ATOMIC_ACQUIRE) != 0))
+	if (GSYNC_UNLIKELY(!gsync_lockword_take_(&lock->lock)))
 		gsync_spinlock_lock_slow_(lock);
 }
 
 static inline void gsync_spinlock_unlock(gsync_spinlock_t *lock)
 {
-	if (GSYNC_SPINLOCK_PLAIN_STORE_ &&
-	    GSYNC_LIKELY((__atomic_load_n(&lock->word, __ATOMIC_RELAXED) & GSYNC_SPINLOCK_W_OR_S_) == 0))
-		__atomic_store_n(&lock->byte[GSYNC_SPINLOCK_L_], (uint8_t)0, __ATOMIC_RELEASE);
-	else
+	if (GSYNC_UNLIKELY(!gsync_lockword_release_(&lock->lock)))
 		gsync_spinlock_unlock_slow_(lock);
 }
 

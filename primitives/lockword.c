@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The lock word of gsync_spinlock and gsync_mutex: test and set, waiters that
+ * sleep once spinning has gone on for too long, a fair hand-over on request, and
+ * an unlock that is still a plain store.
+ *
+ *   L  held, or granted          W  somebody may sleep: the next unlock must wake one
+ *   P  one sleeper, the guard,   H  the holder is handing over: it is waking a sleeper
+ *      has a timeout             G  granted: nobody holds it, whoever has slept may take it
+ *   S  process-shared, constant; not shown below. H and G only with L and W; a free lock has L = 0.
+ *
+ *   from      to          by
+ *   -  …      L …         any thread, where L = 0
+ *   -  …      L W …       a waiter that has slept; if it is the guard it clears P in the same step
+ *   L         L W P       a waiter, before it sleeps, where W = P = 0: it becomes the guard
+ *   L …       L W …       a waiter, before it sleeps, else; one that has slept before clears H
+ *   L …       - …         unlock that read W = 0: a store to L's byte, the rest stays as it is
+ *   L W …     - …         unlock that read W = 1: clears L, W and H, then wakes one
+ *   L W …     L W H …     hand-over, first step; then it wakes one
+ *   L W H …   L W G …     hand-over, second step, if a sleeper was woken and H still stands
+ *   L W G …   L W …       a waiter that has slept: it has the lock; if it is the guard it clears P
+ *   L W …     L W …       a waiter that has slept gives up: clears H; the guard clears W and P; then wakes one
+ *
+ * Exclusion: L goes from 0 to 1 by read-modify-writes only. L W G has no holder;
+ * the compare-and-swap that clears G has one winner.
+ *
+ * No wake-up is lost.
+ * (1) A waiter sleeps only on a word in which it has seen L and W; futex compares
+ * the word again. So a release that comes before the sleep changes the word, and
+ * one that comes after, except in (4), sees W.
+ * (2) A release that clears W wakes one; and who has slept stands for all that
+ * still sleep: it acquires with W set, or sets W before it sleeps again, or wakes
+ * another when it gives up.
+ * (3) A grant finds a taker: it is made only if a sleeper was woken after H was
+ * set and H still stands. That one is awake, or has cleared H: to sleep again or
+ * to give up it must.
+ * (4) The hole: between the plain unlock's look at W and its store a waiter may
+ * set W and fall asleep. Then W went from 0 to 1 during this tenure, by a waiter,
+ * so P was set before or by it: there is a guard, which sleeps repair_ns at the
+ * most before it looks again, and remains the guard until it holds the lock with
+ * W set, or gives up. W = 1 with P = 0 means that the holder set W itself when it
+ * acquired, so its unlock sees it. Hence "free, and all asleep" implies a guard,
+ * the wait is bounded, and no other sleeper needs a timeout. A guard that gives up
+ * clears W and P together, so that the one it wakes, standing for the rest,
+ * becomes the guard if it sleeps again.
+ *
+ * The hole needs the plain store. Process-shared locks, whose guard could be
+ * killed, and other machines than x86 always release by a read-modify-write of
+ * the whole word; there nobody becomes the guard.
+ *
+ * Nothing is touched after the release: a wake-up uses the address only, and a
+ * hand-over wakes before it grants.
+ *
+ * Order: taking L or G is acquire; releasing L and granting are release. W, P, H
+ * and S carry no data, so all else is relaxed. (4) needs more than C11 has words
+ * for, which knows no accesses of mixed size: that locked instructions on any
+ * part of the word are totally ordered, and that plain accesses to its bytes
+ * keep to that order. x86 gives both.
+ */
+#include "primitives/lockword.h"
+
+#include "primitives/futex.h"
+#include "primitives/spin.h"
+
+#define L GSYNC_LOCKWORD_L_
+#define P (1u << 8)
+#define W (1u << 16)
+#define H (1u << 17)
+#define G (1u << 18)
+#define S (1u << 24)
+
+#if GSYNC_LOCKWORD_PLAIN_STORE_ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the header's bytes are those of a little-endian machine"
+#endif
+
+int gsync_lockword_init(gsync_lockword_t *lock, unsigned flags)
+{
+	if ((flags & ~GSYNC_PROCESS_SHARED) != 0)
+		return EINVAL;
+	__atomic_store_n(&lock->word, (flags & GSYNC_PROCESS_SHARED) != 0 ? S : 0, __ATOMIC_RELEASE);
+	return 0;
+}
+
+int gsync_lockword_destroy(gsync_lockword_t *lock)
+{
+	return (__atomic_load_n(&lock->word, __ATOMIC_ACQUIRE) & L) == 0 ? 0 : EBUSY;
+}
+
+/* What a waiter knows of its own past. */
+struct waiter {
+	bool has_slept;
+	bool guard;
+};
+
+static uint32_t look(gsync_lockword_t *lock)
+{
+	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+}
+
+static bool change(gsync_lockword_t *lock, uint32_t seen, uint32_t to, int order)
+{
+	return __atomic_compare_exchange_n(&lock->word, &seen, to, false, order, __ATOMIC_RELAXED);
+}
+
+static bool can_take(uint32_t seen, const struct waiter *self)
+{
+	return (seen & L) == 0 || (self->has_slept && (seen & G) != 0);
+}
+
+static bool take(gsync_lockword_t *lock, uint32_t seen, const struct waiter *self)
+{
+	if (!self->has_slept)
+		return gsync_lockword_take_(lock);
+	return change(lock, seen, (seen & ~(self->guard ? G | P : G)) | L | W, __ATOMIC_ACQUIRE);
+}
+
+/* Spins until the lock is taken (true) or patience ends. */
+static bool spin(gsync_lockword_t *lock, const struct waiter *self)
+{
+	const struct gsync_tuning *tuning = gsync_tuning();
+	struct gsync_spin spin;
+
+	gsync_spin_start(&spin, tuning->spin, tuning->backoff);
+	do {
+		uint32_t seen = look(lock);
+
+		if (can_take(seen, self) && take(lock, seen, self))
+			return true;
+		/* Granted to those who have slept: make room for them. */
+		if ((seen & G) != 0)
+			gsync_spin_yield();
+	} while (gsync_spin_again(&spin));
+	return false;
+}
+
+/* Gives up after a sleep, unless the lock can be had after all. Returns 0 or ETIMEDOUT. */
+static int give_up(gsync_lockword_t *lock, const struct waiter *self)
+{
+	uint32_t duties = self->guard ? H | W | P : H;
+	uint32_t seen;
+
+	for (;;) {
+		seen = look(lock);
+		if (can_take(seen, self)) {
+			if (take(lock, seen, self))
+				return 0;
+		} else if ((seen & duties) == 0 || change(lock, seen, seen & ~duties, __ATOMIC_RELAXED)) {
+			break;
+		}
+	}
+	/* An earlier wake-up may have been spent on this thread. */
+	gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, (seen & S) != 0);
+	return ETIMEDOUT;
+}
+
+/* The guard's next look, or DEADLINE if that is sooner. Returns whether it is DEADLINE. */
+static bool next_look(struct timespec *next, const struct timespec *deadline)
+{
+	*next = gsync_deadline_in(gsync_tuning()->repair_ns);
+	if (!deadline || gsync_deadline_before(next, deadline))
+		return false;
+	*next = *deadline;
+	return true;
+}
+
+/* Sleeps, if SEEN still stands. Returns true when DEADLINE ended it. */
+static bool sleep_on(gsync_lockword_t *lock, uint32_t seen, struct waiter *self, const struct timespec *deadline)
+{
+	bool shared = (seen & S) != 0;
+	bool becomes_guard = GSYNC_LOCKWORD_PLAIN_STORE_ && !shared && (seen & (W | P)) == 0;
+	uint32_t sleeping = (self->has_slept ? seen & ~H : seen) | W | (becomes_guard ? P : 0);
+	struct timespec next;
+	bool is_deadline;
+
+	if (sleeping != seen && !change(lock, seen, sleeping, __ATOMIC_RELAXED))
+		return false;
+	self->guard |= becomes_guard;
+	self->has_slept = true;
+	if (!self->guard)
+		return gsync_futex_wait(&lock->word, sleeping, GSYNC_ANYBODY, deadline, shared);
+	is_deadline = next_look(&next, deadline);
+	return gsync_futex_wait(&lock->word, sleeping, GSYNC_ANYBODY, &next, shared) && is_deadline;
+}
+
+int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *deadline)
+{
+	struct waiter self = { false, false };
+
+	if (deadline && !gsync_deadline_valid(deadline))
+		return gsync_lockword_trylock_(lock) == 0 ? 0 : EINVAL;
+	while (!spin(lock, &self)) {
+		uint32_t seen = look(lock);
+
+		gsync_patience_ended();
+		if (!can_take(seen, &self) && sleep_on(lock, seen, &self, deadline))
+			return give_up(lock, &self);
+	}
+	return 0;
+}
+
+void gsync_lockword_unlock_slow(gsync_lockword_t *lock)
+{
+	uint32_t held = __atomic_fetch_and(&lock->word, ~(L | W | H), __ATOMIC_RELEASE);
+
+	if ((held & W) != 0)
+		gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, (held & S) != 0);
+}
+
+bool gsync_lockword_hand_over(gsync_lockword_t *lock)
+{
+	uint32_t seen = look(lock);
+
+	if ((seen & W) == 0 || !change(lock, seen, seen | H, __ATOMIC_RELAXED))
+		return false;
+	if (gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, (seen & S) != 0) == 0 ||
+	    !change(lock, seen | H, seen | G, __ATOMIC_RELEASE))
+		return false;
+	/* The new owner may wait for this very CPU. */
+	gsync_spin_yield();
+	return true;
+}
