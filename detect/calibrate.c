@@ -26,18 +26,15 @@
 #define BUDGET_NS 15000000u /* stop napping after this: a busy machine must not pay more */
 
 /*
- * Whether the counter may be read at all, and runs at one speed in all states.
- * Invariance is the CPU's word, CPUID 80000007H; some hypervisors hide it, but
+ * Whether there is a counter, and it runs at one speed in all states. (A process
+ * that may not read the TSC has no vDSO clock either.) Invariance is the CPU's word, CPUID 80000007H; some hypervisors hide it, but
  * then the kernel's choice of clock is not visible without files, so: no.
  */
 static const char *counter_doubt(void)
 {
 #if defined(__x86_64__) || defined(__i386__)
 	unsigned a, b, c, d;
-	int mode = PR_TSC_ENABLE;
 
-	if (prctl(PR_GET_TSC, &mode) == 0 && mode != PR_TSC_ENABLE)
-		return "reading the TSC is forbidden to this process";
 	if (!__get_cpuid(1, &a, &b, &c, &d) || (d & (1u << 4)) == 0)
 		return "this CPU has no TSC";
 	if (!__get_cpuid(0x80000007u, &a, &b, &c, &d) || (d & (1u << 8)) == 0)

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The machine as a report shows it: for programs and for people. */
+#ifndef GUESTSYNC_CLI_MACHINE_H
+#define GUESTSYNC_CLI_MACHINE_H
+
+#include <detect/facts.h>
+#include <detect/profile.h>
+#include <jansson.h>
+#include <stdio.h>
+
+/* Flags for json_dumpf: the numbers are rounded already, and need no more digits than these. */
+#define CLI_JSON_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(12))
+
+/*
+ * A new reference, or NULL when memory runs out. Unknown values are null, and
+ * so is a quota that does not exist.
+ */
+json_t *cli_machine_json(const struct gsync_facts *facts, const struct gsync_calibration *calibration,
+			 const struct gsync_profile *profile);
+
+void cli_machine_print(FILE *out, const struct gsync_facts *facts, const struct gsync_calibration *calibration,
+		       const struct gsync_profile *profile);
+
+#endif

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The real machine as a source of facts.
+ *
+ * A lock's slow path comes here, on a thread whose stack may be small, in a
+ * program that may be inside its own malloc: so nothing allocates, nothing goes
+ * through stdio, and errno is the caller's afterwards. Nor is waiting for a
+ * lock a cancellation point, which open() and read() would make it.
+ */
+#include <detect/facts.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#if defined(__x86_64__) || defined(__i386__)
+#include <cpuid.h>
+#endif
+
+#define AFFINITY_CPUS_MAX 8192 /* the most that Linux can be built for */
+
+static bool machine_cpuid(void *context, uint32_t leaf, uint32_t subleaf, struct gsync_cpuid *out)
+{
+	(void)context;
+#if defined(__x86_64__) || defined(__i386__)
+	if (__get_cpuid_max(0, NULL) == 0)
+		return false;
+	__cpuid_count(leaf, subleaf, out->eax, out->ebx, out->ecx, out->edx);
+	return true;
+#else
+	(void)leaf;
+	(void)subleaf;
+	(void)out;
+	return false;
+#endif
+}
+
+static ssize_t read_all(int fd, char *buffer, size_t size)
+{
+	size_t length = 0;
+
+	while (length < size - 1) {
+		ssize_t got = read(fd, buffer + length, size - 1 - length);
+
+		if (got == 0)
+			break;
+		if (got > 0)
+			length += (size_t)got;
+		else if (errno != EINTR)
+			return -errno;
+	}
+	buffer[length] = '\0';
+	return (ssize_t)length;
+}
+
+static ssize_t machine_read_file(void *context, const char *path, char *buffer, size_t size)
+{
+	int caller_errno = errno;
+	int cancel_state;
+	ssize_t result;
+	int fd;
+
+	(void)context;
+	if (size == 0)
+		return -EINVAL;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0) {
+		result = -errno;
+	} else {
+		result = read_all(fd, buffer, size);
+		close(fd);
+	}
+	pthread_setcancelstate(cancel_state, NULL);
+	errno = caller_errno;
+	return result;
+}
+
+static int machine_cpus_online(void *context)
+{
+	int caller_errno = errno;
+	int cancel_state;
+	long count;
+
+	(void)context;
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	count = sysconf(_SC_NPROCESSORS_ONLN);
+	pthread_setcancelstate(cancel_state, NULL);
+	errno = caller_errno;
+	return count > 0 && count <= AFFINITY_CPUS_MAX ? (int)count : 0;
+}
+
+static int machine_cpus_affinity(void *context)
+{
+	int caller_errno = errno;
+	unsigned long mask[AFFINITY_CPUS_MAX / (8 * sizeof(unsigned long))] = { 0 };
+	int count = 0;
+
+	(void)context;
+	if (sched_getaffinity(0, sizeof(mask), (cpu_set_t *)(void *)mask) == 0)
+		count = CPU_COUNT_S(sizeof(mask), (cpu_set_t *)(void *)mask);
+	errno = caller_errno;
+	return count;
+}
+
+const struct gsync_source gsync_source_machine = {
+	.cpuid = machine_cpuid,
+	.read_file = machine_read_file,
+	.cpus_online = machine_cpus_online,
+	.cpus_affinity = machine_cpus_affinity,
+};

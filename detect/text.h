@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading the small texts of /proc and /sys, whatever they contain: every
+ * helper takes a 0-terminated string, allocates nothing and keeps errno.
+ */
+#ifndef GUESTSYNC_DETECT_TEXT_H
+#define GUESTSYNC_DETECT_TEXT_H
+
+#include <detect/facts.h>
+#include <errno.h>
+#include <string.h>
+
+/* The file's beginning as a string; false, and an empty string, when it cannot be read. */
+static inline bool gsync_text_read(const struct gsync_source *source, const char *path, char *buffer, size_t size)
+{
+	ssize_t length = source->read_file(source->context, path, buffer, size);
+
+	if (length < 0 || (size_t)length >= size) {
+		buffer[0] = '\0';
+		return false;
+	}
+	buffer[length] = '\0';
+	return true;
+}
+
+/* The same for a file of one line, without its end of line. */
+static inline bool gsync_text_read_line(const struct gsync_source *source, const char *path, char *buffer, size_t size)
+{
+	bool readable = gsync_text_read(source, path, buffer, size);
+
+	buffer[strcspn(buffer, "\n")] = '\0';
+	return readable;
+}
+
+/* Anything is at PATH: a file, a directory. What we may not look at counts as absent. */
+static inline bool gsync_text_exists(const struct gsync_source *source, const char *path)
+{
+	char byte[2];
+	ssize_t length = source->read_file(source->context, path, byte, sizeof(byte));
+
+	return length >= 0 || length == -EISDIR;
+}
+
+static inline bool gsync_text_starts(const char *text, const char *start)
+{
+	return strncmp(text, start, strlen(start)) == 0;
+}
+
+/*
+ * A decimal number without sign, after blanks; moves *TEXT behind it. False
+ * when there is none, or one of more than 18 digits, which no file we read has.
+ */
+static inline bool gsync_text_number(const char **text, uint64_t *out)
+{
+	const char *at = *text + strspn(*text, " \t");
+	size_t digits = strspn(at, "0123456789");
+
+	if (digits == 0 || digits > 18)
+		return false;
+	*out = 0;
+	for (*text = at + digits; at < *text; at++)
+		*out = *out * 10 + (uint64_t)(*at - '0');
+	return true;
+}
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/* What the unit tests share: CMocka, threads that must start, deadlines, shared memory. */
+#ifndef GUESTSYNC_TESTS_SUPPORT_H
+#define GUESTSYNC_TESTS_SUPPORT_H
+
+/* CMocka wants these before itself. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static inline struct timespec test_deadline(long ms)
+{
+	struct timespec deadline;
+
+	clock_gettime(CLOCK_MONOTONIC, &deadline);
+	deadline.tv_sec += ms / 1000;
+	deadline.tv_nsec += ms % 1000 * 1000000;
+	if (deadline.tv_nsec >= 1000000000) {
+		deadline.tv_nsec -= 1000000000;
+		deadline.tv_sec++;
+	}
+	return deadline;
+}
+
+static inline bool test_has_passed(const struct timespec *deadline)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec > deadline->tv_sec || (now.tv_sec == deadline->tv_sec && now.tv_nsec >= deadline->tv_nsec);
+}
+
+static inline void test_sleep_ms(long ms)
+{
+	struct timespec time = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&time, NULL);
+}
+
+static inline pthread_t test_thread(void *(*main)(void *), void *argument)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, main, argument), 0);
+	return thread;
+}
+
+static inline void test_join(pthread_t thread)
+{
+	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+/* Zeroed memory that a forked child shares. */
+static inline void *test_shared_memory(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(memory, MAP_FAILED);
+	return memory;
+}
+
+/* The child must have ended by exit(0). */
+static inline void test_child_succeeded(pid_t child)
+{
+	int status;
+
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* Waits, without limit (the test runner has one), until *WORD has one of BITS. */
+static inline void test_until_set(uint32_t *word, uint32_t bits)
+{
+	while ((__atomic_load_n(word, __ATOMIC_ACQUIRE) & bits) == 0)
+		test_sleep_ms(1);
+}
+
+static inline void test_until_count(uint32_t *word, uint32_t count)
+{
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) < count)
+		test_sleep_ms(1);
+}
+
+#endif
