@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* guestsync detect: what machine this is, and what follows for a waiter. */
-#include <cli/cli.h>
-#include <cli/machine.h>
+#include "cli/cli.h"
+#include "cli/machine.h"
 #include <getopt.h>
 #include <string.h>
 

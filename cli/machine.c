@@ -3,7 +3,7 @@
  * The machine's facts, measurements and thresholds, as JSON and as a table.
  * Both are rounded to what the measurements are worth.
  */
-#include <cli/machine.h>
+#include "cli/machine.h"
 #include <math.h>
 #include <stddef.h>
 #include <string.h>
@@ -41,6 +41,8 @@ static const struct threshold thresholds[] = {
 	THRESHOLD(repair_ns, "ns, until a spinlock's missed wake-up is repaired"),
 	THRESHOLD(near_ns, "ns, the next in line of an oticket spins; each further back half of it"),
 	THRESHOLD(eager, "waiters of an oticket beyond the next are woken ahead of their turn"),
+	THRESHOLD(yield_ns, "ns, waiters of an oticket yield before they sleep, when CPUs are short"),
+	THRESHOLD(yield_places, "places from its turn a waiter must be for that"),
 	THRESHOLD(barrier_ns, "ns, a barrier spins when all participants can have a CPU"),
 	THRESHOLD(crowded_ns, "ns, a barrier spins when not"),
 	THRESHOLD(crowded_yields, "yields after that before it sleeps"),
@@ -48,6 +50,8 @@ static const struct threshold thresholds[] = {
 };
 
 #define THRESHOLD_COUNT (sizeof(thresholds) / sizeof(thresholds[0]))
+
+_Static_assert(THRESHOLD_COUNT == sizeof(struct gsync_profile) / sizeof(uint32_t), "every threshold is shown");
 
 static uint32_t threshold_value(const struct gsync_profile *profile, const struct threshold *threshold)
 {

@@ -3,8 +3,8 @@
 #ifndef GUESTSYNC_CLI_MACHINE_H
 #define GUESTSYNC_CLI_MACHINE_H
 
-#include <detect/facts.h>
-#include <detect/profile.h>
+#include "detect/facts.h"
+#include "detect/profile.h"
 #include <jansson.h>
 #include <stdio.h>
 

@@ -26,9 +26,8 @@
 #define BUDGET_NS 15000000u /* stop napping after this: a busy machine must not pay more */
 
 /*
- * Whether there is a counter, and it runs at one speed in all states. (A process
- * that may not read the TSC has no vDSO clock either.) Invariance is the CPU's word, CPUID 80000007H; some hypervisors hide it, but
- * then the kernel's choice of clock is not visible without files, so: no.
+ * Whether there is a counter, and it runs at one speed in all states. Invariance
+ * is the CPU's word, CPUID 80000007H; where a hypervisor hides that, we doubt.
  */
 static const char *counter_doubt(void)
 {

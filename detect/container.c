@@ -7,8 +7,8 @@
  * then the marks that managers leave, and last the bare fact that somebody gave
  * us a control group for a root.
  */
-#include <detect/facts.h>
-#include <detect/text.h>
+#include "detect/facts.h"
+#include "detect/text.h"
 #include <stdio.h>
 
 #define ENVIRONMENT_SIZE 16384 /* of process 1; a container's own is short, and comes first */

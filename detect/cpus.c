@@ -18,8 +18,8 @@
  * mountinfo we read the first TEXT_SIZE bytes; a machine whose mounts of the
  * cgroups come later is served by the customary mount points.
  */
-#include <detect/facts.h>
-#include <detect/text.h>
+#include "detect/facts.h"
+#include "detect/text.h"
 
 #define TEXT_SIZE 6144
 #define GROUP_SIZE 768

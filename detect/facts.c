@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* All facts at once, and the one that has no file of its own: steal, the CPU time that the host took from us. */
-#include <detect/facts.h>
-#include <detect/text.h>
+#include "detect/facts.h"
+#include "detect/text.h"
 
 #define STEAL_FIELD 7 /* user nice system idle iowait irq softirq steal; guest time is part of user time */
 

@@ -15,8 +15,8 @@
  * A Xen dom0 and a Hyper-V root partition count as guests: their virtual CPUs
  * are scheduled like any other's, which is what a waiter must know.
  */
-#include <detect/facts.h>
-#include <detect/text.h>
+#include "detect/facts.h"
+#include "detect/text.h"
 #include <stdio.h>
 
 #define SIGNATURE_SIZE 12
@@ -112,7 +112,12 @@ static bool is(const char *name, const char *other)
 
 static void set_name(char to[GSYNC_NAME_MAX], const char *name)
 {
-	snprintf(to, GSYNC_NAME_MAX, "%s", name);
+	size_t length = strlen(name);
+
+	if (length > GSYNC_NAME_MAX - 1)
+		length = GSYNC_NAME_MAX - 1;
+	memmove(to, name, length);
+	to[length] = '\0';
 }
 
 static struct gsync_cpuid read_leaf(const struct gsync_source *source, uint32_t leaf)

@@ -7,7 +7,7 @@
  * through stdio, and errno is the caller's afterwards. Nor is waiting for a
  * lock a cancellation point, which open() and read() would make it.
  */
-#include <detect/facts.h>
+#include "detect/facts.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

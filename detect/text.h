@@ -6,7 +6,7 @@
 #ifndef GUESTSYNC_DETECT_TEXT_H
 #define GUESTSYNC_DETECT_TEXT_H
 
-#include <detect/facts.h>
+#include "detect/facts.h"
 #include <errno.h>
 #include <string.h>
 

@@ -7,6 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* SYS_futex takes the kernel's own timespec, whose seconds are a long. */
+_Static_assert(sizeof(time_t) == sizeof(long), "a 32-bit build needs a 32-bit time_t");
+
 /* Without futexes a waiter can only hang or corrupt, so say what is wrong and end. */
 static _Noreturn void no_futex(void)
 {

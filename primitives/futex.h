@@ -55,4 +55,11 @@ static inline bool gsync_deadline_before(const struct timespec *a, const struct 
 	return a->tv_sec < b->tv_sec || (a->tv_sec == b->tv_sec && a->tv_nsec < b->tv_nsec);
 }
 
+static inline bool gsync_deadline_passed(const struct timespec *deadline)
+{
+	struct timespec now = gsync_deadline_in(0);
+
+	return !gsync_deadline_before(&now, deadline);
+}
+
 #endif

@@ -14,12 +14,12 @@
  *   -  …      L W …       a waiter that has slept; if it is the guard it clears P in the same step
  *   L         L W P       a waiter, before it sleeps, where W = P = 0: it becomes the guard
  *   L …       L W …       a waiter, before it sleeps, else; one that has slept before clears H
- *   L …       - …         unlock that read W = 0: a store to L's byte, the rest stays as it is
- *   L W …     - …         unlock that read W = 1: clears L, W and H, then wakes one
+ *   L …       - …         plain unlock, which read W = H = G = S = 0: a store to L's byte, the rest stays as it is
+ *   L …       - …         any other unlock: clears L, W and H in one step; where W was set it wakes one
  *   L W …     L W H …     hand-over, first step; then it wakes one
  *   L W H …   L W G …     hand-over, second step, if a sleeper was woken and H still stands
  *   L W G …   L W …       a waiter that has slept: it has the lock; if it is the guard it clears P
- *   L W …     L W …       a waiter that has slept gives up: clears H; the guard clears W and P; then wakes one
+ *   L …       L …         a waiter gives up: clears H; the guard clears W and P; if it has slept, it wakes one
  *
  * Exclusion: L goes from 0 to 1 by read-modify-writes only. L W G has no holder;
  * the compare-and-swap that clears G has one winner.
@@ -40,13 +40,20 @@
  * most before it looks again, and remains the guard until it holds the lock with
  * W set, or gives up. W = 1 with P = 0 means that the holder set W itself when it
  * acquired, so its unlock sees it. Hence "free, and all asleep" implies a guard,
- * the wait is bounded, and no other sleeper needs a timeout. A guard that gives up
- * clears W and P together, so that the one it wakes, standing for the rest,
- * becomes the guard if it sleeps again.
+ * the wait is bounded by repair_ns and the time until the guard gets a CPU, and no
+ * other sleeper needs a timeout. A guard that gives up clears W and P together, so
+ * that the one it wakes, standing for the rest, becomes the guard if it sleeps again.
  *
- * The hole needs the plain store. Process-shared locks, whose guard could be
- * killed, and other machines than x86 always release by a read-modify-write of
- * the whole word; there nobody becomes the guard.
+ * Fork. The child inherits P, but not the guard. So P is the number of the process,
+ * in the order of descent, whose guard it means; to any other process it is 0.
+ *
+ * Death. (2) and (3) assume that who was woken lives. Processes that share a lock
+ * can be killed one by one; so for S there is no guard, no plain store and no
+ * hand-over, and what is lost with a killed waiter is, as with any futex lock, one
+ * wake-up, which the next sleeper's unlock makes good.
+ *
+ * Machines other than x86 release by a read-modify-write of the whole word and have
+ * no guard either.
  *
  * Nothing is touched after the release: a wake-up uses the address only, and a
  * hand-over wakes before it grants.
@@ -62,8 +69,10 @@
 #include "primitives/futex.h"
 #include "primitives/spin.h"
 
+#include <unistd.h>
+
 #define L GSYNC_LOCKWORD_L_
-#define P (1u << 8)
+#define P (0xffu << 8)
 #define W (1u << 16)
 #define H (1u << 17)
 #define G (1u << 18)
@@ -84,6 +93,25 @@ int gsync_lockword_init(gsync_lockword_t *lock, unsigned flags)
 int gsync_lockword_destroy(gsync_lockword_t *lock)
 {
 	return (__atomic_load_n(&lock->word, __ATOMIC_ACQUIRE) & L) == 0 ? 0 : EBUSY;
+}
+
+/*
+ * This process as a value of P: 1, and one more with each fork that lies between
+ * it and the first of its ancestors that slept on a lock. Comes round after 255.
+ */
+static uint32_t process_mark(void)
+{
+	static uint64_t known; /* upper half: a process; lower half: its value */
+	uint64_t seen = __atomic_load_n(&known, __ATOMIC_RELAXED);
+	uint64_t self = (uint64_t)(uint32_t)getpid() << 32;
+
+	while ((seen & ~(uint64_t)UINT32_MAX) != self) {
+		uint64_t mine = self | ((uint32_t)seen % 255 + 1);
+
+		if (__atomic_compare_exchange_n(&known, &seen, mine, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			seen = mine;
+	}
+	return (uint32_t)seen << 8;
 }
 
 /* What a waiter knows of its own past. */
@@ -133,7 +161,7 @@ static bool spin(gsync_lockword_t *lock, const struct waiter *self)
 	return false;
 }
 
-/* Gives up after a sleep, unless the lock can be had after all. Returns 0 or ETIMEDOUT. */
+/* Gives up, unless the lock can be had after all. Returns 0 or ETIMEDOUT. */
 static int give_up(gsync_lockword_t *lock, const struct waiter *self)
 {
 	uint32_t duties = self->guard ? H | W | P : H;
@@ -148,8 +176,9 @@ static int give_up(gsync_lockword_t *lock, const struct waiter *self)
 			break;
 		}
 	}
-	/* An earlier wake-up may have been spent on this thread. */
-	gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, (seen & S) != 0);
+	/* A wake-up may have been spent on this thread. */
+	if (self->has_slept)
+		gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, (seen & S) != 0);
 	return ETIMEDOUT;
 }
 
@@ -167,11 +196,17 @@ static bool next_look(struct timespec *next, const struct timespec *deadline)
 static bool sleep_on(gsync_lockword_t *lock, uint32_t seen, struct waiter *self, const struct timespec *deadline)
 {
 	bool shared = (seen & S) != 0;
-	bool becomes_guard = GSYNC_LOCKWORD_PLAIN_STORE_ && !shared && (seen & (W | P)) == 0;
-	uint32_t sleeping = (self->has_slept ? seen & ~H : seen) | W | (becomes_guard ? P : 0);
+	uint32_t sleeping = (self->has_slept ? seen & ~H : seen) | W;
+	bool becomes_guard = false;
 	struct timespec next;
 	bool is_deadline;
 
+	if (GSYNC_LOCKWORD_PLAIN_STORE_ && !shared && (seen & W) == 0) {
+		uint32_t mark = process_mark();
+
+		becomes_guard = (seen & P) != mark;
+		sleeping = (sleeping & ~P) | mark;
+	}
 	if (sleeping != seen && !change(lock, seen, sleeping, __ATOMIC_RELAXED))
 		return false;
 	self->guard |= becomes_guard;
@@ -192,7 +227,9 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *dead
 		uint32_t seen = look(lock);
 
 		gsync_patience_ended();
-		if (!can_take(seen, &self) && sleep_on(lock, seen, &self, deadline))
+		if (can_take(seen, &self))
+			continue;
+		if ((deadline && gsync_deadline_passed(deadline)) || sleep_on(lock, seen, &self, deadline))
 			return give_up(lock, &self);
 	}
 	return 0;
@@ -210,7 +247,7 @@ bool gsync_lockword_hand_over(gsync_lockword_t *lock)
 {
 	uint32_t seen = look(lock);
 
-	if ((seen & W) == 0 || !change(lock, seen, seen | H, __ATOMIC_RELAXED))
+	if ((seen & (W | S)) != W || !change(lock, seen, seen | H, __ATOMIC_RELAXED))
 		return false;
 	if (gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, (seen & S) != 0) == 0 ||
 	    !change(lock, seen | H, seen | G, __ATOMIC_RELEASE))

@@ -19,7 +19,10 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *dead
 /* Releases a lock that the plain store may not, and wakes a sleeper. */
 void gsync_lockword_unlock_slow(gsync_lockword_t *lock);
 
-/* Gives the held lock to a waiter that has slept; false when that cannot be done, and the lock is still held. */
+/*
+ * Gives the held lock to a waiter that has slept; false when that cannot be done, and the lock is still held. Never
+ * done for a process-shared lock: the one who is to take it could be killed.
+ */
 bool gsync_lockword_hand_over(gsync_lockword_t *lock);
 
 #endif

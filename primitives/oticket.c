@@ -145,9 +145,10 @@ static bool spin(gsync_oticket_t *lock, uint32_t ticket)
 {
 	const struct gsync_tuning *tuning = gsync_tuning();
 	uint64_t began = gsync_ticks();
-	uint32_t places = 0;
+	uint32_t places = distance(lock, ticket);
 	struct gsync_spin spin;
 
+	gsync_spin_start(&spin, budget(tuning, places), 1);
 	for (;;) {
 		uint32_t now;
 

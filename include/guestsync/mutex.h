@@ -11,8 +11,8 @@
  * A waiter spins for about as long as a sleep and a wake would cost on this
  * machine, then sleeps in the kernel. A running thread may overtake a sleeping
  * one (barging), so a vCPU that the host has stopped holds nobody up; but while
- * threads sleep, the lock is handed straight to one of them about once a
- * millisecond, so nobody starves.
+ * threads sleep on a process-private mutex, it is handed straight to one of them
+ * about once a millisecond, so nobody starves.
  *
  * Order: barging, with that hand-over. Not recursive.
  *
@@ -20,7 +20,8 @@
  *   lock               yes        yes       no                   held locks stay held in the child
  *   timedlock          yes        yes       no                   "
  *   trylock            no         no        yes                  "
- *   unlock             no         no        yes, if it holds it  "
+ *   unlock             no (*)     no        yes, if it holds it  "
+ *   (*) but it may yield the CPU to the thread that it hands the mutex to
  *
  * A zeroed object is a valid, unlocked, process-private mutex. A mutex in
  * shared memory must be made by gsync_mutex_init(…, GSYNC_PROCESS_SHARED).
@@ -28,7 +29,8 @@
  * and freed it.
  *
  * Not guaranteed: first-come-first-served (see gsync_oticket); robustness
- * against the death of the owner; detection of a relock by the owner.
+ * against the death of a process that holds a shared mutex or was just woken to
+ * take it; detection of a relock by the owner.
  */
 #ifndef GUESTSYNC_MUTEX_H
 #define GUESTSYNC_MUTEX_H

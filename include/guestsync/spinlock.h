@@ -27,8 +27,9 @@
  * unlock never touches the lock's memory after another thread may have taken,
  * released and freed it.
  *
- * Not guaranteed: fairness; detection of a relock by the owner (it deadlocks)
- * or of an unlock by a stranger.
+ * Not guaranteed: fairness; robustness against the death of a process that holds
+ * a shared lock or was just woken to take it; detection of a relock by the owner
+ * (it deadlocks) or of an unlock by a stranger.
  */
 #ifndef GUESTSYNC_SPINLOCK_H
 #define GUESTSYNC_SPINLOCK_H

@@ -4,7 +4,7 @@
  * that we do not have. A fake machine is a table of CPUID leaves and a table of
  * files; what is in neither does not exist.
  */
-#include <detect/facts.h>
+#include "detect/facts.h"
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>

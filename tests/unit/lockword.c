@@ -149,6 +149,54 @@ static void a_guard_that_gives_up_leaves_no_one_behind(void **state)
 	}
 }
 
+/*
+ * A bug once: the child inherits the mark of a guard, but not the guard, so a
+ * sleeper that an unlock missed there slept for ever.
+ */
+static void a_forked_child_does_not_count_on_its_parents_guard(void **state)
+{
+	struct crowd crowd = { GSYNC_MUTEX_INIT, 0, 0 };
+	pthread_t guard;
+	pid_t child;
+
+	(void)state;
+	if (!GSYNC_LOCKWORD_PLAIN_STORE_)
+		skip();
+	gsync_mutex_lock(&crowd.mutex);
+	guard = test_thread(pass_once, &crowd);
+	test_until_set(&crowd.mutex.lock.word, SLEEPERS);
+	child = fork();
+	assert_int_not_equal(child, -1);
+	gsync_mutex_unlock(&crowd.mutex);
+	if (child == 0) {
+		pthread_t sleeper;
+
+		gsync_mutex_lock(&crowd.mutex);
+		sleeper = test_thread(pass_once, &crowd);
+		test_until_set(&crowd.mutex.lock.word, SLEEPERS);
+		test_sleep_ms(3);
+		__atomic_store_n(&crowd.mutex.lock.byte[0], (uint8_t)0, __ATOMIC_RELEASE);
+		test_join(sleeper);
+		_exit(crowd.done == 1 ? 0 : 1);
+	}
+	test_join(guard);
+	test_child_succeeded(child);
+}
+
+static void a_shared_mutex_is_never_handed_over(void **state)
+{
+	gsync_mutex_t mutex;
+
+	(void)state;
+	assert_int_equal(gsync_mutex_init(&mutex, GSYNC_PROCESS_SHARED), 0);
+	gsync_mutex_lock(&mutex);
+	__atomic_fetch_or(&mutex.lock.word, SLEEPERS, __ATOMIC_RELAXED);
+	assert_false(gsync_lockword_hand_over(&mutex.lock));
+	assert_true((mutex.lock.word & 6u << 16) == 0);
+	gsync_mutex_unlock(&mutex);
+	assert_int_equal(gsync_mutex_destroy(&mutex), 0);
+}
+
 /* Holds the mutex nearly all the time; without a hand-over a sleeper would wait for luck. */
 static void *hog(void *argument)
 {
@@ -201,6 +249,8 @@ int main(void)
 		cmocka_unit_test(errno_survives_a_wait),
 		cmocka_unit_test(sleepers_missed_by_a_plain_unlock_get_the_lock_all_the_same),
 		cmocka_unit_test(a_guard_that_gives_up_leaves_no_one_behind),
+		cmocka_unit_test(a_forked_child_does_not_count_on_its_parents_guard),
+		cmocka_unit_test(a_shared_mutex_is_never_handed_over),
 		cmocka_unit_test(a_sleeper_gets_a_mutex_that_another_retakes_at_once),
 		cmocka_unit_test(a_hand_over_finds_nobody_and_the_mutex_stays_held),
 	};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel refuses a mask smaller than its own with EINVAL, so the mask grows until it is accepted. */
+#include "bench/affinity.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#define MASK_CPUS_MAX (1u << 20)
+
+int bench_cpus_read(struct bench_cpus *cpus)
+{
+	for (unsigned size = CPU_SETSIZE; size <= MASK_CPUS_MAX; size *= 2) {
+		size_t bytes = CPU_ALLOC_SIZE(size);
+		cpu_set_t *mask = CPU_ALLOC(size);
+		unsigned found = 0;
+
+		if (mask == NULL)
+			return ENOMEM;
+		if (sched_getaffinity(0, bytes, mask) != 0) {
+			int error = errno;
+
+			CPU_FREE(mask);
+			if (error == EINVAL)
+				continue;
+			return error;
+		}
+		cpus->count = (unsigned)CPU_COUNT_S(bytes, mask);
+		cpus->ids = calloc(cpus->count, sizeof(cpus->ids[0]));
+		for (unsigned cpu = 0; cpus->ids != NULL && cpu < size && found < cpus->count; cpu++)
+			if (CPU_ISSET_S(cpu, bytes, mask))
+				cpus->ids[found++] = (int)cpu;
+		CPU_FREE(mask);
+		return cpus->ids != NULL ? 0 : ENOMEM;
+	}
+	return EINVAL;
+}
+
+void bench_cpus_free(struct bench_cpus *cpus)
+{
+	free(cpus->ids);
+	cpus->ids = NULL;
+	cpus->count = 0;
+}
+
+static cpu_set_t *mask_of(int cpu, size_t *bytes)
+{
+	size_t number = (size_t)cpu;
+	cpu_set_t *mask = CPU_ALLOC(number + 1);
+
+	if (mask == NULL)
+		return NULL;
+	*bytes = CPU_ALLOC_SIZE(number + 1);
+	CPU_ZERO_S(*bytes, mask);
+	CPU_SET_S(number, *bytes, mask);
+	return mask;
+}
+
+int bench_pin_self(int cpu)
+{
+	size_t bytes;
+	cpu_set_t *mask = mask_of(cpu, &bytes);
+	int error;
+
+	if (mask == NULL)
+		return ENOMEM;
+	error = sched_setaffinity(0, bytes, mask) == 0 ? 0 : errno;
+	CPU_FREE(mask);
+	return error;
+}
+
+int bench_pin_attributes(pthread_attr_t *attributes, int cpu)
+{
+	size_t bytes;
+	cpu_set_t *mask = mask_of(cpu, &bytes);
+	int error;
+
+	if (mask == NULL)
+		return ENOMEM;
+	error = pthread_attr_setaffinity_np(attributes, bytes, mask);
+	CPU_FREE(mask);
+	return error;
+}

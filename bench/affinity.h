@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The CPUs that this process may use, and pinning to one of them. Works beyond 1024 CPUs. */
+#ifndef GUESTSYNC_BENCH_AFFINITY_H
+#define GUESTSYNC_BENCH_AFFINITY_H
+
+#include <pthread.h>
+
+struct bench_cpus {
+	unsigned count;
+	int *ids; /* the kernel's numbers, ascending */
+};
+
+/* Reads the affinity mask. Returns 0, or an errno value. */
+int bench_cpus_read(struct bench_cpus *cpus);
+void bench_cpus_free(struct bench_cpus *cpus);
+
+/* Pins the calling thread, or the threads made with ATTRIBUTES. Return 0, or an errno value. */
+int bench_pin_self(int cpu);
+int bench_pin_attributes(pthread_attr_t *attributes, int cpu);
+
+#endif

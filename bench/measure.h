@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One window: so many threads on one lock, or one barrier, for so long.
+ *
+ * Threads gather, warm up for BENCH_WARM_UP_NS, are counted at the beginning
+ * and at the end of the window, and leave. CPU time is the threads', switches are
+ * those of this process. Waits are timed at every acquisition where that costs little
+ * (a critical section of 500 ns or more, or a lock that is slow anyway), else
+ * at each sixteenth.
+ */
+#ifndef GUESTSYNC_BENCH_MEASURE_H
+#define GUESTSYNC_BENCH_MEASURE_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/affinity.h"
+#include "bench/error.h"
+#include "bench/locks.h"
+#include "bench/scenario.h"
+#include "bench/statistics.h"
+
+#define BENCH_WARM_UP_NS 20000000u
+#define BENCH_THREADS_MAX 4096u
+
+struct bench_job {
+	const struct bench_lock *lock; /* or */
+	const struct bench_barrier *barrier;
+	unsigned threads;
+	uint64_t cs_ns; /* locks only */
+	uint64_t think_ns;
+	double seconds;
+	bool pin; /* thread i on the i-th CPU, round and round */
+	const struct bench_cpus *cpus;
+	const struct bench_disturbance *disturbance; /* NULL or what bench_scenario_start() began */
+	/* Called a few times a second; THREADS_LEFT, unless 0, is how many have still to get out after the window. */
+	void (*tick)(void *context, unsigned threads_left);
+	void *context;
+};
+
+/*
+ * Set by the caller's signal handler: the measurement in progress then ends
+ * early and fails with BENCH_INTERRUPTED as its text.
+ */
+extern volatile sig_atomic_t bench_interrupt;
+#define BENCH_INTERRUPTED "interrupted"
+
+/*
+ * Returns 0 or -1. A lock that hangs is reported after a minute without
+ * progress; its threads, and the memory they use, then stay behind.
+ */
+int bench_measure(const struct bench_job *job, struct bench_sample *sample, struct bench_error *error);
+
+#endif

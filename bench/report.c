@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+/* What all reports derive from the samples. */
+#include "bench/report.h"
+
+static bool alike_but_for_scenario(const struct bench_cell *a, const struct bench_cell *b)
+{
+	return a->kind == b->kind && a->threads == b->threads && a->load.cs_ns == b->load.cs_ns &&
+	       a->load.think_ns == b->load.think_ns;
+}
+
+size_t bench_group_end(const struct bench_run *run, size_t first)
+{
+	size_t end = first;
+
+	while (end < run->count && run->cells[end].scenario == run->cells[first].scenario &&
+	       alike_but_for_scenario(&run->cells[first], &run->cells[end]))
+		end++;
+	return end;
+}
+
+const struct bench_cell *bench_group_best_peer(const struct bench_run *run, size_t first, size_t end)
+{
+	const struct bench_cell *best = NULL;
+
+	for (size_t i = first; i < end; i++) {
+		const struct bench_cell *cell = &run->cells[i];
+
+		if (!cell->ours && cell->median.ops_per_s > 0 &&
+		    (best == NULL || cell->median.ops_per_s > best->median.ops_per_s))
+			best = cell;
+	}
+	return best;
+}
+
+double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *cell, const struct bench_cell *best)
+{
+	double ratios[BENCH_ROUNDS_MAX];
+
+	for (unsigned i = 0; i < run->settings->rounds; i++) {
+		if (best->rounds[i].ops_per_s <= 0)
+			return 0;
+		ratios[i] = cell->rounds[i].ops_per_s / best->rounds[i].ops_per_s;
+	}
+	return bench_median(ratios, run->settings->rounds);
+}
+
+static const struct bench_cell *plain_twin(const struct bench_run *run, const struct bench_cell *cell)
+{
+	for (size_t i = 0; i < run->count; i++) {
+		const struct bench_cell *other = &run->cells[i];
+
+		if (other->scenario == BENCH_PLAIN && other->name == cell->name && alike_but_for_scenario(other, cell))
+			return other;
+	}
+	return NULL;
+}
+
+static double smaller(double a, double b)
+{
+	return a < b ? a : b;
+}
+
+static double effective_cpus(const struct bench_run *run, const struct bench_cell *cell)
+{
+	double threads = cell->threads, cpus = run->cpus.count, hogs = run->cpus.count;
+
+	switch (cell->scenario) {
+	case BENCH_HOGS:
+		return smaller(threads, cpus * threads / (threads + hogs));
+	case BENCH_STEAL:
+		return smaller(threads, cpus) * (1 - cell->median.stolen_share);
+	default:
+		return smaller(threads, cpus);
+	}
+}
+
+bool bench_cell_effects(const struct bench_run *run, const struct bench_cell *cell, struct bench_effects *effects)
+{
+	const struct bench_cell *plain = cell->scenario != BENCH_PLAIN ? plain_twin(run, cell) : NULL;
+
+	if (plain == NULL || plain->median.ops_per_s <= 0 || cell->median.ops_per_s <= 0 ||
+	    plain->median.cpu_ns_per_op <= 0 || cell->median.cpu_ns_per_op <= 0)
+		return false;
+	effects->cpus_plain = effective_cpus(run, plain);
+	effects->cpus = effective_cpus(run, cell);
+	effects->resource = cell->median.cpu_ns_per_op / plain->median.cpu_ns_per_op - 1;
+	effects->time = plain->median.ops_per_s / cell->median.ops_per_s * effects->cpus / effects->cpus_plain - 1;
+	effects->impact = (1 + effects->time) / (1 + effects->resource);
+	return true;
+}

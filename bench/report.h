@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a run says, for people (table) and for programs (JSON, CSV, a plot).
+ *
+ * Within a group (kind, scenario, threads, critical section, think time) each
+ * lock is compared with the best peer, the one of the highest median: the ratio
+ * is taken round by round, because what drifts between rounds drifts for both,
+ * and the median of the ratios is shown.
+ *
+ * A disturbed scenario is compared with the same cell in plain, when that was
+ * measured too. With C = CPU time per operation, t = time per operation and
+ * γ = the CPUs that are effectively there for the threads:
+ *
+ *   resource effect  δη_r = (C_v - C_p) / C_p
+ *   time effect      δη_t = (t_v γ_v - t_p γ_p) / (t_p γ_p)
+ *   impact factor    ω = (1 + δη_t) / (1 + δη_r), how much of the waste the user sees
+ *
+ *   γ in plain  min(threads, CPUs)
+ *   γ in hogs   min(threads, CPUs · threads / (threads + hogs)), the fair share
+ *   γ in steal  min(threads, CPUs) · (1 - share of those CPUs that was stolen)
+ */
+#ifndef GUESTSYNC_BENCH_REPORT_H
+#define GUESTSYNC_BENCH_REPORT_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "bench/rounds.h"
+
+struct bench_effects {
+	double cpus_plain;
+	double cpus; /* γ_p and γ_v */
+	double resource;
+	double time;
+	double impact;
+};
+
+/* The effects of CELL's scenario; false where there is nothing to compare with, or nothing was done. */
+bool bench_cell_effects(const struct bench_run *run, const struct bench_cell *cell, struct bench_effects *effects);
+
+/* One past the last cell of the group that begins with run->cells[FIRST]. */
+size_t bench_group_end(const struct bench_run *run, size_t first);
+
+/* The peer of the highest median in the group, or NULL: no peer in it, or none that did anything. */
+const struct bench_cell *bench_group_best_peer(const struct bench_run *run, size_t first, size_t end);
+
+/* The median of CELL's per-round throughput relative to BEST's; 0 when BEST stood still in a round. */
+double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *cell, const struct bench_cell *best);
+
+void bench_report_table(const struct bench_run *run, FILE *out);
+void bench_report_csv(const struct bench_run *run, FILE *out);
+
+/* Takes over the reference to MACHINE. NULL when memory runs out. */
+json_t *bench_report_json(const struct bench_run *run, json_t *machine);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * {"machine":…, "settings":…, "cells":[{"kind", "scenario", "lock", "threads",
+ * "cs_ns", "think_ns", "rounds":[M…], "median":M}]}; scripts rely on these
+ * names. Beside them a cell says whether its threads were pinned, what share of
+ * its CPUs was stolen (steal), and how it compares with plain (against_plain).
+ *
+ * Every json_*_set_new and append_new takes a NULL value as failure and says
+ * so; all results are gathered, so that a report is whole or not there.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "bench/measure.h"
+#include "bench/report.h"
+
+/* Six digits are more than any of this is worth, and readable. */
+static json_t *number(double value)
+{
+	double digits;
+
+	if (value == 0 || !isfinite(value))
+		return json_real(0);
+	digits = pow(10, 5 - floor(log10(fabs(value))));
+	return digits >= 1 ? json_real(round(value * digits) / digits) : json_real(round(value));
+}
+
+static json_t *sample_json(const struct bench_sample *sample)
+{
+	json_t *object = json_object();
+	int failed = 0;
+
+	for (size_t i = 0; i < bench_field_count; i++) {
+		double value = bench_field_value(sample, &bench_fields[i]);
+		bool is_count = strcmp(bench_fields[i].name, "errors") == 0;
+
+		failed |= json_object_set_new(object, bench_fields[i].name,
+					      is_count ? json_integer((json_int_t)value) : number(value));
+	}
+	if (failed == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static json_t *effects_json(const struct bench_effects *effects)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "delta_eta_r", number(effects->resource), "delta_eta_t",
+			 number(effects->time), "omega", number(effects->impact), "cpus_plain",
+			 number(effects->cpus_plain), "cpus", number(effects->cpus));
+}
+
+static json_t *rounds_json(const struct bench_run *run, const struct bench_cell *cell)
+{
+	json_t *rounds = json_array();
+	int failed = 0;
+
+	for (unsigned i = 0; i < run->settings->rounds; i++)
+		failed |= json_array_append_new(rounds, sample_json(&cell->rounds[i]));
+	if (failed == 0)
+		return rounds;
+	json_decref(rounds);
+	return NULL;
+}
+
+static json_t *cell_json(const struct bench_run *run, const struct bench_cell *cell)
+{
+	struct bench_effects effects;
+	json_t *object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o}", "kind",
+				   bench_kind_names[cell->kind], "scenario", bench_scenario_names[cell->scenario],
+				   "lock", cell->name, "threads", (json_int_t)cell->threads, "cs_ns",
+				   (json_int_t)cell->load.cs_ns, "think_ns", (json_int_t)cell->load.think_ns, "pinned",
+				   (int)cell->pinned, "rounds", rounds_json(run, cell), "median",
+				   sample_json(&cell->median));
+	int failed = object == NULL;
+
+	if (cell->scenario == BENCH_STEAL)
+		failed |= json_object_set_new(object, "stolen_share", number(cell->median.stolen_share));
+	if (bench_cell_effects(run, cell, &effects))
+		failed |= json_object_set_new(object, "against_plain", effects_json(&effects));
+	if (!failed)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+static int append_names(json_t *names, const char *const *table, const bool *wanted, size_t count)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < count; i++)
+		if (wanted[i])
+			failed |= json_array_append_new(names, json_string(table[i]));
+	return failed;
+}
+
+static int add_names(const struct bench_run *run, json_t *object)
+{
+	const struct bench_settings *settings = run->settings;
+	json_t *kinds = json_array(), *scenarios = json_array(), *skipped = json_array();
+	json_t *locks = json_array(), *absent = json_array();
+	int failed = append_names(kinds, bench_kind_names, settings->kinds, BENCH_KINDS) |
+		     append_names(scenarios, bench_scenario_names, settings->scenarios, BENCH_SCENARIOS) |
+		     append_names(skipped, bench_scenario_names, run->skipped, BENCH_SCENARIOS);
+
+	for (size_t i = 0; i < settings->lock_count; i++)
+		failed |= json_array_append_new(locks, json_string(settings->locks[i]->name));
+	for (size_t i = 0; i < settings->barrier_count; i++)
+		failed |= json_array_append_new(locks, json_string(settings->barriers[i]->name));
+	for (size_t i = 0; bench_absent_name(i) != NULL; i++)
+		failed |= json_array_append_new(absent, json_string(bench_absent_name(i)));
+	failed |= json_object_set_new(object, "kinds", kinds);
+	failed |= json_object_set_new(object, "scenarios", scenarios);
+	failed |= json_object_set_new(object, "scenarios_skipped", skipped);
+	failed |= json_object_set_new(object, "locks", locks);
+	failed |= json_object_set_new(object, "not_compiled_in", absent);
+	return failed;
+}
+
+static int add_numbers(const struct bench_run *run, json_t *object)
+{
+	const struct bench_settings *settings = run->settings;
+	json_t *threads = json_array(), *loads = json_array();
+	int failed = 0;
+
+	for (size_t i = 0; i < settings->thread_count; i++)
+		failed |= json_array_append_new(threads, json_integer(settings->threads[i]));
+	for (size_t i = 0; i < settings->load_count; i++)
+		failed |= json_array_append_new(loads, json_pack("{s:I, s:I}", "cs_ns",
+								 (json_int_t)settings->loads[i].cs_ns, "think_ns",
+								 (json_int_t)settings->loads[i].think_ns));
+	failed |= json_object_set_new(object, "threads", threads);
+	failed |= json_object_set_new(object, "loads", loads);
+	failed |= json_object_set_new(object, "seconds", json_real(settings->seconds));
+	failed |= json_object_set_new(object, "warm_up_seconds", json_real(BENCH_WARM_UP_NS / 1e9));
+	failed |= json_object_set_new(object, "rounds", json_integer(settings->rounds));
+	failed |= json_object_set_new(object, "pin", json_string(bench_pin_names[settings->pin]));
+	failed |= json_object_set_new(object, "cpus", json_integer(run->cpus.count));
+	return failed;
+}
+
+static json_t *settings_json(const struct bench_run *run)
+{
+	json_t *object = json_object();
+
+	if ((add_names(run, object) | add_numbers(run, object)) == 0)
+		return object;
+	json_decref(object);
+	return NULL;
+}
+
+json_t *bench_report_json(const struct bench_run *run, json_t *machine)
+{
+	json_t *cells = json_array();
+	int failed = 0;
+
+	for (size_t i = 0; i < run->count; i++)
+		failed |= json_array_append_new(cells, cell_json(run, &run->cells[i]));
+	if (failed != 0) {
+		json_decref(cells);
+		json_decref(machine);
+		return NULL;
+	}
+	return json_pack("{s:o, s:o, s:o}", "machine", machine, "settings", settings_json(run), "cells", cells);
+}

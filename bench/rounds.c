@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench/rounds.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/measure.h"
+#include "detect/clock.h"
+
+const char *const bench_kind_names[BENCH_KINDS] = { "lock", "barrier" };
+const char *const bench_pin_names[] = { "auto", "always", "never" };
+
+/* ---- the cells */
+
+static bool is_pinned(const struct bench_run *run, enum bench_scenario scenario, unsigned threads)
+{
+	switch (run->settings->pin) {
+	case BENCH_PIN_ALWAYS:
+		return true;
+	case BENCH_PIN_NEVER:
+		return false;
+	case BENCH_PIN_AUTO:
+		break;
+	}
+	/* Unpinned threads would be moved away from a thief; a guest's kernel cannot see one. */
+	return scenario == BENCH_STEAL || threads <= run->cpus.count;
+}
+
+static struct bench_cell *add_cell(struct bench_run *run, enum bench_kind kind, enum bench_scenario scenario,
+				   unsigned threads, struct bench_load load)
+{
+	struct bench_cell *cell = &run->cells[run->count++];
+
+	cell->kind = kind;
+	cell->scenario = scenario;
+	cell->threads = threads;
+	cell->load = load;
+	cell->pinned = is_pinned(run, scenario, threads);
+	return cell;
+}
+
+static void add_locks(struct bench_run *run, enum bench_scenario scenario, unsigned threads, struct bench_load load)
+{
+	const struct bench_settings *settings = run->settings;
+
+	for (size_t i = 0; i < settings->lock_count; i++) {
+		struct bench_cell *cell = add_cell(run, BENCH_LOCK, scenario, threads, load);
+
+		cell->lock = settings->locks[i];
+		cell->name = cell->lock->name;
+		cell->ours = cell->lock->ours;
+	}
+}
+
+static void add_barriers(struct bench_run *run, enum bench_scenario scenario, unsigned threads,
+			 struct bench_load load)
+{
+	const struct bench_settings *settings = run->settings;
+
+	for (size_t i = 0; i < settings->barrier_count; i++) {
+		struct bench_cell *cell = add_cell(run, BENCH_BARRIER, scenario, threads, load);
+
+		cell->barrier = settings->barriers[i];
+		cell->name = cell->barrier->name;
+		cell->ours = cell->barrier->ours;
+	}
+}
+
+/* For a barrier two loads that think alike are one. */
+static bool thinks_like_an_earlier(const struct bench_settings *settings, size_t load)
+{
+	for (size_t i = 0; i < load; i++)
+		if (settings->loads[i].think_ns == settings->loads[load].think_ns)
+			return true;
+	return false;
+}
+
+static void add_scenario(struct bench_run *run, enum bench_kind kind, enum bench_scenario scenario)
+{
+	const struct bench_settings *settings = run->settings;
+
+	for (size_t thread = 0; thread < settings->thread_count; thread++) {
+		for (size_t i = 0; i < settings->load_count; i++) {
+			struct bench_load load = settings->loads[i];
+
+			if (kind == BENCH_LOCK) {
+				add_locks(run, scenario, settings->threads[thread], load);
+			} else if (!thinks_like_an_earlier(settings, i)) {
+				load.cs_ns = 0;
+				add_barriers(run, scenario, settings->threads[thread], load);
+			}
+		}
+	}
+}
+
+/* Starts and ends each scenario that the machine might refuse. */
+static int try_scenarios(struct bench_run *run, struct bench_error *error)
+{
+	for (enum bench_scenario scenario = 0; scenario < BENCH_SCENARIOS; scenario++) {
+		struct bench_disturbance disturbance = { 0 };
+		int result;
+
+		if (!run->settings->scenarios[scenario])
+			continue;
+		result = bench_scenario_start(&disturbance, scenario, &run->cpus, error);
+		bench_scenario_stop(&disturbance);
+		if (result == EPERM) {
+			run->skipped[scenario] = true;
+			run->refusal = *error;
+		} else if (result != 0) {
+			return -1;
+		}
+	}
+	return 0;
+}
+
+int bench_run_init(struct bench_run *run, const struct bench_settings *settings, struct bench_error *error)
+{
+	size_t most;
+	int reason;
+
+	*run = (struct bench_run){ .settings = settings };
+	reason = bench_cpus_read(&run->cpus);
+	if (reason != 0)
+		return bench_fail(error, "cannot read the CPU affinity mask: %s", strerror(reason));
+	if (try_scenarios(run, error) != 0) {
+		bench_run_free(run);
+		return -1;
+	}
+	most = (settings->lock_count + settings->barrier_count) * settings->thread_count * settings->load_count *
+	       BENCH_SCENARIOS;
+	run->cells = calloc(most, sizeof(run->cells[0]));
+	if (run->cells == NULL) {
+		bench_run_free(run);
+		return bench_fail(error, "no memory for %zu cells", most);
+	}
+	for (enum bench_kind kind = 0; kind < BENCH_KINDS; kind++)
+		for (enum bench_scenario scenario = 0; scenario < BENCH_SCENARIOS; scenario++)
+			if (settings->kinds[kind] && settings->scenarios[scenario] && !run->skipped[scenario])
+				add_scenario(run, kind, scenario);
+	return 0;
+}
+
+void bench_run_free(struct bench_run *run)
+{
+	free(run->cells);
+	run->cells = NULL;
+	run->count = 0;
+	bench_cpus_free(&run->cpus);
+}
+
+/* ---- the rounds */
+
+struct conductor {
+	struct bench_progress progress;
+	void (*report)(const struct bench_progress *progress);
+	double planned_s; /* per window */
+	uint64_t began;
+};
+
+/* Windows take what is planned, and some locks longer to let go: the past tells how much. */
+static void report(struct conductor *conductor, unsigned threads_left)
+{
+	struct bench_progress *progress = &conductor->progress;
+	double done = (double)(progress->window - 1), per_window = conductor->planned_s;
+
+	if (conductor->report == NULL)
+		return;
+	if (done > 0)
+		per_window = (double)(gsync_monotonic_ns() - conductor->began) / 1e9 / (done + 0.5);
+	progress->seconds_left = per_window * ((double)progress->windows - done);
+	progress->threads_left = threads_left;
+	conductor->report(progress);
+}
+
+static void tick(void *context, unsigned threads_left)
+{
+	report(context, threads_left);
+}
+
+static int measure_cell(struct bench_run *run, struct bench_cell *cell, unsigned round,
+			const struct bench_disturbance *disturbance, struct conductor *conductor,
+			struct bench_error *error)
+{
+	struct bench_job job = {
+		.lock = cell->lock,
+		.barrier = cell->barrier,
+		.threads = cell->threads,
+		.cs_ns = cell->load.cs_ns,
+		.think_ns = cell->load.think_ns,
+		.seconds = run->settings->seconds,
+		.pin = cell->pinned,
+		.cpus = &run->cpus,
+		.disturbance = disturbance,
+		.tick = tick,
+		.context = conductor,
+	};
+
+	conductor->progress.cell = cell;
+	conductor->progress.window++;
+	report(conductor, 0);
+	return bench_measure(&job, &cell->rounds[round], error);
+}
+
+static int measure_scenario(struct bench_run *run, enum bench_scenario scenario, unsigned round,
+			    struct conductor *conductor, struct bench_error *error)
+{
+	size_t first = run->count * round / run->settings->rounds;
+	struct bench_disturbance disturbance;
+	int result = 0;
+
+	if (bench_scenario_start(&disturbance, scenario, &run->cpus, error) != 0)
+		return -1;
+	for (size_t i = 0; i < run->count && result == 0; i++) {
+		struct bench_cell *cell = &run->cells[(first + i) % run->count];
+
+		if (cell->scenario == scenario)
+			result = measure_cell(run, cell, round, &disturbance, conductor, error);
+	}
+	bench_scenario_stop(&disturbance);
+	return result;
+}
+
+int bench_run_measure(struct bench_run *run, void (*report_progress)(const struct bench_progress *progress),
+		      struct bench_error *error)
+{
+	const unsigned rounds = run->settings->rounds;
+	struct conductor conductor = {
+		.progress.windows = run->count * rounds,
+		.report = report_progress,
+		.planned_s = run->settings->seconds + BENCH_WARM_UP_NS / 1e9,
+		.began = gsync_monotonic_ns(),
+	};
+
+	for (unsigned round = 0; round < rounds; round++)
+		for (enum bench_scenario scenario = 0; scenario < BENCH_SCENARIOS; scenario++)
+			if (run->settings->scenarios[scenario] && !run->skipped[scenario] &&
+			    measure_scenario(run, scenario, round, &conductor, error) != 0)
+				return -1;
+	for (size_t i = 0; i < run->count; i++)
+		bench_sample_median(&run->cells[i].median, run->cells[i].rounds, rounds);
+	return 0;
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The whole measurement: every lock in every situation, several rounds over.
+ *
+ * A machine drifts: its clock, its neighbours, the distance of its caches. So
+ * rounds interleave: every cell once, then every cell again, each round
+ * starting at another cell. What is compared was then measured close together,
+ * and no cell always comes first.
+ */
+#ifndef GUESTSYNC_BENCH_ROUNDS_H
+#define GUESTSYNC_BENCH_ROUNDS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bench/affinity.h"
+#include "bench/error.h"
+#include "bench/locks.h"
+#include "bench/scenario.h"
+#include "bench/statistics.h"
+
+#define BENCH_ROUNDS_MAX 99u
+
+enum bench_kind {
+	BENCH_LOCK,
+	BENCH_BARRIER,
+	BENCH_KINDS,
+};
+
+extern const char *const bench_kind_names[BENCH_KINDS];
+
+enum bench_pin {
+	BENCH_PIN_AUTO, /* where every thread gets a CPU of its own, and always in steal */
+	BENCH_PIN_ALWAYS,
+	BENCH_PIN_NEVER,
+};
+
+extern const char *const bench_pin_names[];
+
+/* A critical section, and the work between two of them. */
+struct bench_load {
+	uint64_t cs_ns;
+	uint64_t think_ns;
+};
+
+struct bench_settings {
+	bool kinds[BENCH_KINDS];
+	bool scenarios[BENCH_SCENARIOS];
+	const struct bench_lock **locks;
+	size_t lock_count;
+	const struct bench_barrier **barriers;
+	size_t barrier_count;
+	unsigned *threads;
+	size_t thread_count;
+	struct bench_load *loads;
+	size_t load_count;
+	double seconds; /* per window */
+	unsigned rounds;
+	enum bench_pin pin;
+};
+
+struct bench_cell {
+	enum bench_kind kind;
+	enum bench_scenario scenario;
+	const struct bench_lock *lock; /* or */
+	const struct bench_barrier *barrier;
+	const char *name;
+	bool ours;
+	bool pinned;
+	unsigned threads;
+	struct bench_load load; /* a barrier has no critical section: cs_ns = 0 */
+	struct bench_sample rounds[BENCH_ROUNDS_MAX];
+	struct bench_sample median;
+};
+
+/* Cells that belong together (all but the lock equal) stand together, in the order of the table. */
+struct bench_run {
+	const struct bench_settings *settings;
+	struct bench_cpus cpus;
+	struct bench_cell *cells;
+	size_t count;
+	bool skipped[BENCH_SCENARIOS]; /* asked for, but refused by the machine: no cells */
+	struct bench_error refusal;    /* why */
+};
+
+struct bench_progress {
+	const struct bench_cell *cell;
+	size_t window, windows; /* from 1 */
+	double seconds_left;
+	unsigned threads_left; /* not 0: the window is over, these have still to get out */
+};
+
+/* Makes the cells. Tries each scenario once, so that one that is refused is known before anything is measured. */
+int bench_run_init(struct bench_run *run, const struct bench_settings *settings, struct bench_error *error);
+void bench_run_free(struct bench_run *run);
+
+/* Measures all rounds and takes the medians. REPORT is called before each window and now and then during it. */
+int bench_run_measure(struct bench_run *run, void (*report)(const struct bench_progress *progress),
+		      struct bench_error *error);
+
+#endif

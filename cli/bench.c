@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * guestsync bench: measures, and reports. Whatever can be known to fail, fails
+ * before anything is measured; whatever ends it early leaves neither processes
+ * nor half a file behind.
+ */
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bench/measure.h"
+#include "bench/output.h"
+#include "bench/plot.h"
+#include "bench/report.h"
+#include "cli/bench_options.h"
+#include "cli/cli.h"
+#include "cli/machine.h"
+#include "detect/clock.h"
+
+/* Exit statuses of bench alone. */
+enum {
+	SCENARIO_SKIPPED = 3,
+	EXCLUSION_BROKEN = 4,
+};
+
+#define PROGRESS_AFTER_S 2.0
+
+static const char help[] =
+	"Usage: guestsync bench [OPTION...]\n"
+	"Measures locks and barriers, ours and others', on this machine: throughput, CPU\n"
+	"time, fairness, waiting times, and whether they exclude each other at all.\n"
+	"Lists are separated by commas; every combination is measured.\n"
+	"\n"
+	"  --kind LIST      lock, barrier                                (default: lock)\n"
+	"  --locks LIST     names, or ours, peers, all                    (default: all)\n"
+	"  --threads LIST   1 to 4096 each              (default: 1, CPUs and 4 x CPUs)\n"
+	"  --cs LIST        critical section, whole ns, 0 allowed         (default: 100)\n"
+	"  --think LIST     work between two of them, whole ns, varied by half either\n"
+	"                   way; as many values as --cs, or one           (default: as cs)\n"
+	"  --seconds S      length of a window, 0.01 to 60                (default: 0.2)\n"
+	"  --rounds N       windows per cell, 1 to 99                       (default: 3)\n"
+	"  --scenario LIST  plain: nothing else runs                     (default: plain)\n"
+	"                   hogs:  a busy process of somebody else's on every CPU\n"
+	"                   steal: every CPU is taken away for 3-10 ms, every 10-20 ms,\n"
+	"                          as a hypervisor does; needs the right to SCHED_FIFO\n"
+	"  --pin WHEN       threads to CPUs: always, never, or auto: where each can have\n"
+	"                   one of its own, and in steal                  (default: auto)\n"
+	"  --format FORM    table, json or csv                           (default: table)\n"
+	"  --json           short for --format json\n"
+	"  --out FILE       write the report to FILE, whole or not at all\n"
+	"  --plot FILE.svg  also draw throughput over threads; needs gnuplot\n"
+	"  --help           this text\n"
+	"\n"
+	"A barrier has no critical section: --cs does not matter to it. Other scenarios\n"
+	"are compared with plain when both are measured.\n"
+	"\n"
+	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but for a scenario that this\n"
+	"machine refuses, 4 a lock let two threads in at once, or a barrier one through.\n";
+
+/* ---- progress: one line, rewritten, on a terminal, when it takes long */
+
+static uint64_t began_ns;
+static bool progress_shown;
+
+static void show_progress(const struct bench_progress *progress)
+{
+	double elapsed = (double)(gsync_monotonic_ns() - began_ns) / 1e9;
+	const struct bench_cell *cell = progress->cell;
+
+	if (elapsed + progress->seconds_left < PROGRESS_AFTER_S || !isatty(STDERR_FILENO))
+		return;
+	fprintf(stderr, "\r\033[K%zu of %zu, %.0f s left: %s, %s, %u thread%s", progress->window, progress->windows,
+		ceil(progress->seconds_left), cell->name, bench_scenario_names[cell->scenario], cell->threads,
+		cell->threads == 1 ? "" : "s");
+	if (progress->threads_left > 0)
+		fprintf(stderr, ", %u still in the queue", progress->threads_left);
+	fflush(stderr);
+	progress_shown = true;
+}
+
+static void erase_progress(void)
+{
+	if (progress_shown)
+		fputs("\r\033[K", stderr);
+	progress_shown = false;
+}
+
+/* ---- interruption: the measurement ends early and is cleared up, then the signal has its way */
+
+static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+#define SIGNAL_COUNT (sizeof(signals) / sizeof(signals[0]))
+
+static void interrupt(int signal_number)
+{
+	bench_interrupt = signal_number;
+}
+
+/* A second signal kills at once: it is the user's means against a lock that does not let go. */
+static void catch_signals(struct sigaction *before)
+{
+	struct sigaction action = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND };
+
+	sigemptyset(&action.sa_mask);
+	bench_interrupt = 0;
+	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
+		sigaction(signals[i], NULL, &before[i]);
+		if (before[i].sa_handler != SIG_IGN)
+			sigaction(signals[i], &action, NULL);
+	}
+}
+
+static void release_signals(const struct sigaction *before)
+{
+	for (size_t i = 0; i < SIGNAL_COUNT; i++)
+		sigaction(signals[i], &before[i], NULL);
+	if (bench_interrupt)
+		raise(bench_interrupt);
+}
+
+/* ---- the report */
+
+struct files {
+	struct bench_output out;
+	struct bench_output plot;
+};
+
+static int complain(const struct bench_error *error)
+{
+	erase_progress();
+	fprintf(stderr, "guestsync: %s\n", error->text);
+	return CLI_FAILED;
+}
+
+static int open_files(struct files *files, const struct cli_bench_options *options, struct bench_error *error)
+{
+	if (options->plot != NULL && bench_plot_check(error) != 0)
+		return -1;
+	if (options->out != NULL && bench_output_open(&files->out, options->out, error) != 0)
+		return -1;
+	if (options->plot != NULL && bench_output_open(&files->plot, options->plot, error) != 0) {
+		bench_output_discard(&files->out);
+		return -1;
+	}
+	return 0;
+}
+
+static int write_json(const struct bench_run *run, const struct gsync_facts *facts, FILE *out)
+{
+	json_t *machine = cli_machine_json(facts, gsync_calibration_of_process(), gsync_profile_of_process());
+	json_t *report = machine != NULL ? bench_report_json(run, machine) : NULL;
+
+	if (report == NULL)
+		return -1;
+	json_dumpf(report, out, CLI_JSON_FLAGS);
+	fputc('\n', out);
+	json_decref(report);
+	return 0;
+}
+
+static int write_report(const struct bench_run *run, enum cli_format format, FILE *out, struct bench_error *error)
+{
+	struct gsync_facts facts;
+
+	gsync_facts_read(&gsync_source_machine, &facts);
+	switch (format) {
+	case CLI_FORMAT_TABLE:
+		cli_machine_print(out, &facts, gsync_calibration_of_process(), gsync_profile_of_process());
+		bench_report_table(run, out);
+		break;
+	case CLI_FORMAT_JSON:
+		if (write_json(run, &facts, out) != 0)
+			return bench_fail(error, "not enough memory for the report");
+		break;
+	case CLI_FORMAT_CSV:
+		bench_report_csv(run, out);
+		break;
+	}
+	return 0;
+}
+
+static int write_files(const struct bench_run *run, const struct cli_bench_options *options, struct files *files,
+		       struct bench_error *error)
+{
+	if (write_report(run, options->format, options->out != NULL ? files->out.file : stdout, error) != 0)
+		return -1;
+	/* A failure to write to stdout shows here or, at the latest, when main closes it. */
+	if (options->out == NULL && (fflush(stdout) != 0 || ferror(stdout)))
+		return -1;
+	if (options->out != NULL && bench_output_commit(&files->out, error) != 0)
+		return -1;
+	if (options->plot != NULL && (bench_plot(run, fileno(files->plot.file), error) != 0 ||
+				      bench_output_commit(&files->plot, error) != 0))
+		return -1;
+	return 0;
+}
+
+/* ---- the verdict */
+
+/* Names every lock that let somebody in, once. */
+static bool name_the_broken(const struct bench_run *run)
+{
+	bool broken = false;
+
+	for (size_t i = 0; i < run->count; i++) {
+		const struct bench_cell *cell = &run->cells[i];
+
+		if (cell->median.errors <= 0)
+			continue;
+		fprintf(stderr, "guestsync: %s is broken: %.0f errors with %u threads, scenario %s\n", cell->name,
+			cell->median.errors, cell->threads, bench_scenario_names[cell->scenario]);
+		broken = true;
+	}
+	return broken;
+}
+
+static bool name_the_skipped(const struct bench_run *run)
+{
+	bool skipped = false;
+
+	for (enum bench_scenario scenario = 0; scenario < BENCH_SCENARIOS; scenario++) {
+		if (!run->skipped[scenario])
+			continue;
+		fprintf(stderr, "guestsync: scenario %s skipped: %s\n", bench_scenario_names[scenario],
+			run->refusal.text);
+		skipped = true;
+	}
+	return skipped;
+}
+
+static int measure_and_report(struct bench_run *run, const struct cli_bench_options *options, struct files *files)
+{
+	struct bench_error error = { "" };
+	bool skipped = name_the_skipped(run);
+
+	began_ns = gsync_monotonic_ns();
+	if (bench_run_measure(run, show_progress, &error) != 0)
+		return complain(&error);
+	erase_progress();
+	if (write_files(run, options, files, &error) != 0)
+		return error.text[0] != '\0' ? complain(&error) : CLI_FAILED;
+	if (name_the_broken(run))
+		return EXCLUSION_BROKEN;
+	return skipped ? SCENARIO_SKIPPED : CLI_OK;
+}
+
+static int run_bench(const struct cli_bench_options *options)
+{
+	struct sigaction before[SIGNAL_COUNT];
+	struct files files = { 0 };
+	struct bench_error error;
+	struct bench_run run;
+	int status;
+
+	if (open_files(&files, options, &error) != 0)
+		return complain(&error);
+	gsync_calibration_of_process(); /* now, while the machine is quiet */
+	catch_signals(before);
+	if (bench_run_init(&run, &options->settings, &error) == 0) {
+		status = measure_and_report(&run, options, &files);
+		bench_run_free(&run);
+	} else {
+		status = complain(&error);
+	}
+	bench_output_discard(&files.out);
+	bench_output_discard(&files.plot);
+	release_signals(before);
+	return status;
+}
+
+int cli_bench(int argc, char **argv)
+{
+	struct cli_bench_options options;
+	struct bench_error error;
+	int status = cli_bench_options_parse(&options, argc, argv, &error);
+
+	if (status != CLI_OK) {
+		if (error.text[0] != '\0')
+			fprintf(stderr, "guestsync: %s\n", error.text);
+		else
+			fputs("guestsync: see guestsync bench --help\n", stderr);
+	} else if (options.help) {
+		fputs(help, stdout);
+	} else {
+		status = run_bench(&options);
+	}
+	cli_bench_options_free(&options);
+	return status;
+}

@@ -1,0 +1,615 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The benchmark can be believed: it catches locks and barriers that do not do
+ * their work, computes what it says it computes, keeps the form that scripts
+ * rely on, refuses nonsense, and leaves nothing behind.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "bench/measure.h"
+#include "bench/output.h"
+#include "bench/report.h"
+#include "bench/worker.h"
+#include "cli/bench_options.h"
+#include "cli/cli.h"
+
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+static void assert_close(double found, double expected)
+{
+	if (!(fabs(found - expected) <= 1e-9 * fmax(1, fabs(expected))))
+		fail_msg("%.17g is not %.17g", found, expected);
+}
+
+/* ---- locks and barriers that are none */
+
+static int pretend(void *object)
+{
+	(void)object;
+	return 0;
+}
+
+static int pretend_for(void *object, unsigned threads)
+{
+	(void)object;
+	(void)threads;
+	return 0;
+}
+
+static inline void open_door(void *lock, struct bench_node *node)
+{
+	(void)lock;
+	(void)node;
+}
+
+static inline bool wait_for_nobody(void *barrier, struct bench_node *node)
+{
+	(void)barrier;
+	(void)node;
+	return false;
+}
+
+static inline bool wait_but_name_nobody(void *barrier, struct bench_node *node)
+{
+	(void)node;
+	pthread_barrier_wait(barrier);
+	return false;
+}
+
+static inline bool wait_and_name_everybody(void *barrier, struct bench_node *node)
+{
+	(void)node;
+	pthread_barrier_wait(barrier);
+	return true;
+}
+
+BENCH_LOCK_RUN(open_door_run, open_door, open_door)
+BENCH_BARRIER_RUN(wait_for_nobody_run, wait_for_nobody)
+BENCH_BARRIER_RUN(wait_but_name_nobody_run, wait_but_name_nobody)
+BENCH_BARRIER_RUN(wait_and_name_everybody_run, wait_and_name_everybody)
+
+static struct bench_sample measure(const struct bench_lock *lock, const struct bench_barrier *barrier)
+{
+	struct bench_sample sample;
+	struct bench_error error;
+	struct bench_cpus cpus;
+	struct bench_job job = {
+		.lock = lock,
+		.barrier = barrier,
+		.threads = 2,
+		.cs_ns = lock != NULL ? 200 : 0,
+		.seconds = 0.02,
+		.cpus = &cpus,
+	};
+
+	assert_int_equal(bench_cpus_read(&cpus), 0);
+	job.pin = cpus.count >= 2;
+	if (bench_measure(&job, &sample, &error) != 0)
+		fail_msg("%s", error.text);
+	bench_cpus_free(&cpus);
+	return sample;
+}
+
+static void a_lock_without_exclusion_is_reported(void **state)
+{
+	const struct bench_lock lock = { .name = "open door", .init = pretend, .destroy = pretend, .run = open_door_run };
+
+	(void)state;
+	if (SANITIZED)
+		skip(); /* the race is the point */
+	assert_true(measure(&lock, NULL).errors > 0);
+}
+
+static void a_barrier_that_does_not_wait_is_reported(void **state)
+{
+	const struct bench_barrier barrier = {
+		.name = "no barrier", .init = pretend_for, .destroy = pretend, .run = wait_for_nobody_run
+	};
+
+	(void)state;
+	if (SANITIZED)
+		skip();
+	assert_true(measure(NULL, &barrier).errors > 0);
+}
+
+static void a_barrier_without_exactly_one_serial_thread_is_reported(void **state)
+{
+	struct bench_barrier barrier = bench_pthread_barrier;
+
+	(void)state;
+	barrier.run = wait_but_name_nobody_run;
+	assert_true(measure(NULL, &barrier).errors > 0);
+	barrier.run = wait_and_name_everybody_run;
+	assert_true(measure(NULL, &barrier).errors > 0);
+	barrier.reports_serial = false;
+	assert_true(measure(NULL, &barrier).errors == 0);
+}
+
+static void every_lock_of_the_table_passes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; bench_locks[i] != NULL; i++) {
+		struct bench_sample sample;
+
+		if (SANITIZED && !bench_locks[i]->visible_to_tsan)
+			continue;
+		sample = measure(bench_locks[i], NULL);
+		if (sample.errors != 0 || sample.ops_per_s <= 0 || sample.cpu_ns_per_op <= 0)
+			fail_msg("%s: %g errors, %g ops/s, %g ns/op", bench_locks[i]->name, sample.errors,
+				 sample.ops_per_s, sample.cpu_ns_per_op);
+		assert_true(sample.jain >= 0.5 && sample.jain <= 1);
+		assert_true(sample.wait_p50_ns <= sample.wait_p99_ns && sample.wait_p99_ns <= sample.wait_p999_ns &&
+			    sample.wait_p999_ns <= sample.wait_max_ns && sample.wait_max_ns > 0);
+	}
+}
+
+static void every_barrier_of_the_table_passes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; bench_barriers[i] != NULL; i++) {
+		struct bench_sample sample;
+
+		if (SANITIZED && !bench_barriers[i]->visible_to_tsan)
+			continue;
+		sample = measure(NULL, bench_barriers[i]);
+		if (sample.errors != 0 || sample.ops_per_s <= 0)
+			fail_msg("%s: %g errors, %g episodes/s", bench_barriers[i]->name, sample.errors,
+				 sample.ops_per_s);
+		assert_close(sample.jain, 1);
+	}
+}
+
+/* ---- what may go wrong */
+
+static void a_thread_that_cannot_be_made_fails_and_hangs_nothing(void **state)
+{
+	int status;
+	pid_t pid;
+
+	(void)state;
+	if (SANITIZED)
+		skip(); /* their shadow memory needs all the addresses there are */
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct rlimit limit = { 256u << 20, 256u << 20 };
+		struct bench_cpus cpus;
+		struct bench_sample sample;
+		struct bench_error error = { "" };
+		struct bench_job job = { .lock = &bench_pthread_mutex, .threads = 4096, .seconds = 0.01, .cpus = &cpus };
+
+		alarm(20);
+		if (bench_cpus_read(&cpus) != 0 || setrlimit(RLIMIT_AS, &limit) != 0)
+			_exit(2);
+		if (bench_measure(&job, &sample, &error) == 0)
+			_exit(3);
+		_exit(strncmp(error.text, "cannot create thread ", 21) == 0 ? 0 : 4);
+	}
+	assert_true(waitpid(pid, &status, 0) == pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void an_interrupted_measurement_says_so(void **state)
+{
+	struct bench_cpus cpus;
+	struct bench_sample sample;
+	struct bench_error error;
+	struct bench_job job = { .lock = &bench_pthread_mutex, .threads = 2, .seconds = 60, .cpus = &cpus };
+
+	(void)state;
+	assert_int_equal(bench_cpus_read(&cpus), 0);
+	bench_interrupt = SIGINT;
+	assert_int_equal(bench_measure(&job, &sample, &error), -1);
+	bench_interrupt = 0;
+	assert_string_equal(error.text, BENCH_INTERRUPTED);
+	bench_cpus_free(&cpus);
+}
+
+static void hogs_are_gone_when_the_scenario_ends(void **state)
+{
+	struct bench_disturbance disturbance;
+	struct bench_error error;
+	struct bench_cpus cpus;
+
+	(void)state;
+	assert_int_equal(bench_cpus_read(&cpus), 0);
+	assert_int_equal(bench_scenario_start(&disturbance, BENCH_HOGS, &cpus, &error), 0);
+	assert_int_equal(disturbance.count, cpus.count);
+	for (unsigned i = 0; i < disturbance.count; i++)
+		assert_int_equal(kill(disturbance.pids[i], 0), 0);
+	bench_scenario_stop(&disturbance);
+	bench_scenario_stop(&disturbance);
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+	bench_cpus_free(&cpus);
+}
+
+static void stealers_steal_or_are_refused_with_nothing_left(void **state)
+{
+	struct bench_disturbance disturbance;
+	struct bench_error error;
+	struct bench_cpus cpus;
+	struct timespec pause = { 0, 100000000 };
+	int result;
+
+	(void)state;
+	assert_int_equal(bench_cpus_read(&cpus), 0);
+	result = bench_scenario_start(&disturbance, BENCH_STEAL, &cpus, &error);
+	if (result == 0) {
+		nanosleep(&pause, NULL);
+		for (unsigned i = 0; i < cpus.count; i++)
+			assert_true(bench_scenario_stolen_ns(&disturbance, i) > 3000000);
+		bench_scenario_stop(&disturbance);
+	} else {
+		assert_int_equal(result, EPERM);
+	}
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+	bench_cpus_free(&cpus);
+}
+
+/* ---- the arithmetic */
+
+static void jain_is_as_computed_by_hand(void **state)
+{
+	const uint64_t same[] = { 7, 7, 7, 7 }, one[] = { 0, 9, 0, 0 }, mixed[] = { 1, 2, 3 }, none[] = { 0, 0 };
+
+	(void)state;
+	assert_close(bench_jain(same, 4), 1);
+	assert_close(bench_jain(one, 4), 0.25);
+	assert_close(bench_jain(mixed, 3), 36.0 / (3 * 14));
+	assert_close(bench_jain(none, 2), 0);
+}
+
+static void median_is_as_computed_by_hand(void **state)
+{
+	double odd[] = { 9, 1, 5 }, even[] = { 4, 1, 3, 2 }, single[] = { 8 };
+
+	(void)state;
+	assert_close(bench_median(odd, 3), 5);
+	assert_close(bench_median(even, 4), 2.5);
+	assert_close(bench_median(single, 1), 8);
+	assert_close(bench_median(NULL, 0), 0);
+}
+
+static void a_sample_median_goes_field_by_field_but_sums_errors(void **state)
+{
+	const struct bench_sample rounds[] = {
+		{ .ops_per_s = 10, .wait_max_ns = 3, .errors = 1 },
+		{ .ops_per_s = 30, .wait_max_ns = 1, .errors = 0 },
+		{ .ops_per_s = 20, .wait_max_ns = 2, .errors = 2 },
+	};
+	struct bench_sample median;
+
+	(void)state;
+	bench_sample_median(&median, rounds, 3);
+	assert_close(median.ops_per_s, 20);
+	assert_close(median.wait_max_ns, 2);
+	assert_close(median.errors, 3);
+	assert_close(bench_spread(rounds, 3), 1);
+}
+
+static void fill(struct bench_cell *cell, enum bench_scenario scenario, const struct bench_lock *lock, double ops0,
+		 double ops1)
+{
+	cell->kind = BENCH_LOCK;
+	cell->scenario = scenario;
+	cell->lock = lock;
+	cell->name = lock->name;
+	cell->ours = lock->ours;
+	cell->threads = 4;
+	cell->load = (struct bench_load){ 100, 100 };
+	cell->rounds[0] = (struct bench_sample){ .ops_per_s = ops0, .cpu_ns_per_op = 1000 / ops0 };
+	cell->rounds[1] = (struct bench_sample){ .ops_per_s = ops1, .cpu_ns_per_op = 1000 / ops1 };
+	bench_sample_median(&cell->median, cell->rounds, 2);
+}
+
+static void ratios_are_taken_round_by_round(void **state)
+{
+	static struct bench_cell cells[3];
+	const struct bench_settings settings = { .rounds = 2 };
+	const struct bench_run run = { .settings = &settings, .cells = cells, .count = 3 };
+
+	(void)state;
+	fill(&cells[0], BENCH_PLAIN, &bench_gsync_mutex, 30, 10);
+	fill(&cells[1], BENCH_PLAIN, &bench_pthread_spin, 1, 2);
+	fill(&cells[2], BENCH_PLAIN, &bench_pthread_mutex, 10, 20);
+	assert_int_equal(bench_group_end(&run, 0), 3);
+	assert_ptr_equal(bench_group_best_peer(&run, 0, 3), &cells[2]);
+	assert_close(bench_cell_ratio(&run, &cells[0], &cells[2]), (3 + 0.5) / 2);
+	assert_close(bench_cell_ratio(&run, &cells[2], &cells[2]), 1);
+}
+
+static void effects_against_plain_are_as_computed_by_hand(void **state)
+{
+	static struct bench_cell cells[3];
+	const struct bench_settings settings = { .rounds = 2 };
+	const struct bench_run run = {
+		.settings = &settings, .cpus = { .count = 2 }, .cells = cells, .count = 3
+	};
+	struct bench_effects effects;
+
+	(void)state;
+	fill(&cells[0], BENCH_PLAIN, &bench_gsync_mutex, 40, 40);
+	fill(&cells[1], BENCH_HOGS, &bench_gsync_mutex, 20, 20);
+	fill(&cells[2], BENCH_STEAL, &bench_gsync_mutex, 20, 20);
+	cells[2].median.stolen_share = 0.4;
+	assert_false(bench_cell_effects(&run, &cells[0], &effects));
+
+	/* 4 threads and 2 hogs on 2 CPUs: 4/3 CPUs; twice the CPU time, twice the time on 2/3 of the CPUs. */
+	assert_true(bench_cell_effects(&run, &cells[1], &effects));
+	assert_close(effects.cpus_plain, 2);
+	assert_close(effects.cpus, 4.0 / 3);
+	assert_close(effects.resource, 1);
+	assert_close(effects.time, 2 * 2.0 / 3 - 1);
+	assert_close(effects.impact, 4.0 / 3 / 2);
+
+	/* Two CPUs of which 0.4 is stolen: 1.2 CPUs. */
+	assert_true(bench_cell_effects(&run, &cells[2], &effects));
+	assert_close(effects.cpus, 1.2);
+	assert_close(effects.time, 2 * 0.6 - 1);
+}
+
+/* ---- the table of locks */
+
+static void names_are_found_and_absences_explained(void **state)
+{
+	(void)state;
+	for (size_t i = 0; bench_locks[i] != NULL; i++) {
+		assert_ptr_equal(bench_lock_find(bench_locks[i]->name), bench_locks[i]);
+		assert_null(bench_absent_reason(bench_locks[i]->name));
+		assert_true(bench_locks[i]->size > 0 && bench_locks[i]->size <= sizeof(struct bench_object));
+	}
+	for (size_t i = 0; bench_barriers[i] != NULL; i++)
+		assert_ptr_equal(bench_barrier_find(bench_barriers[i]->name), bench_barriers[i]);
+	for (size_t i = 0; bench_absent_name(i) != NULL; i++) {
+		assert_null(bench_lock_find(bench_absent_name(i)));
+		assert_non_null(strstr(bench_absent_reason(bench_absent_name(i)), "not compiled in (install "));
+	}
+	assert_null(bench_lock_find("nonsense"));
+	assert_null(bench_absent_reason("nonsense"));
+	assert_string_equal(bench_absent_reason("tbb_spin"), "not available in this version");
+}
+
+/* ---- options */
+
+#define ARGUMENTS_MAX 16
+
+/* Parses words that are separated by spaces, as main would hand them over. */
+static int parse(struct cli_bench_options *options, const char *words, struct bench_error *error)
+{
+	char copy[200], *arguments[ARGUMENTS_MAX + 1] = { (char[]){ "guestsync" } }, *rest = copy, *word;
+	int count = 1;
+
+	snprintf(copy, sizeof(copy), "%s", words);
+	while (count < ARGUMENTS_MAX && (word = strsep(&rest, " ")) != NULL)
+		arguments[count++] = word;
+	optind = 0;
+	return cli_bench_options_parse(options, count, arguments, error);
+}
+
+static void bad_options_are_refused_with_a_reason(void **state)
+{
+	static const struct {
+		const char *words, *reason;
+	} bad[] = {
+		{ "--threads 0", "number of threads" },
+		{ "--threads -1", "number of threads" },
+		{ "--threads 4097", "number of threads" },
+		{ "--threads 2x", "number of threads" },
+		{ "--threads 1,,2", "empty item" },
+		{ "--cs -1", "critical section" },
+		{ "--cs 1.5", "critical section" },
+		{ "--cs 99999999999999999999999", "critical section" },
+		{ "--think x", "think time" },
+		{ "--cs 1,2,3 --think 1,2", "give as many" },
+		{ "--seconds 0", "--seconds" },
+		{ "--seconds nan", "--seconds" },
+		{ "--seconds 61", "--seconds" },
+		{ "--rounds 0", "--rounds" },
+		{ "--rounds 100", "--rounds" },
+		{ "--kind sem", "not available in this version" },
+		{ "--kind foo", "unknown kind 'foo'" },
+		{ "--scenario oc", "not available in this version" },
+		{ "--scenario foo", "unknown scenario 'foo'" },
+		{ "--locks x", "unknown lock 'x'; known: gsync_spin" },
+		{ "--locks omp_for", "not available in this version" },
+		{ "--locks gsync_barrier", "add --kind barrier" },
+		{ "--kind lock,barrier --locks gsync_spin", "names no barrier" },
+		{ "--format xml", "--format" },
+		{ "--pin maybe", "--pin" },
+		{ "extra", "options only" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct cli_bench_options options;
+		struct bench_error error;
+
+		if (parse(&options, bad[i].words, &error) != CLI_USAGE || strstr(error.text, bad[i].reason) == NULL)
+			fail_msg("\"%s\" was not refused for \"%s\" but: %s", bad[i].words, bad[i].reason, error.text);
+		cli_bench_options_free(&options);
+	}
+}
+
+static void options_mean_what_the_help_says(void **state)
+{
+	struct cli_bench_options options;
+	struct bench_error error;
+
+	(void)state;
+	assert_int_equal(parse(&options, "--threads 2,2,1 --cs 0,50,50 --locks ours --json --seconds .5", &error), CLI_OK);
+	assert_int_equal(options.settings.thread_count, 2);
+	assert_int_equal(options.settings.load_count, 2);
+	assert_int_equal(options.settings.loads[1].think_ns, 50);
+	assert_int_equal(options.settings.lock_count, 3);
+	assert_int_equal(options.settings.barrier_count, 0);
+	assert_int_equal(options.format, CLI_FORMAT_JSON);
+	assert_close(options.settings.seconds, 0.5);
+	assert_int_equal(options.settings.rounds, 3);
+	cli_bench_options_free(&options);
+
+	assert_int_equal(parse(&options, "--kind lock,barrier --locks peers --think 7 --cs 1,2", &error), CLI_OK);
+	for (size_t i = 0; i < options.settings.lock_count; i++)
+		assert_false(options.settings.locks[i]->ours);
+	assert_true(options.settings.barrier_count >= 1);
+	assert_int_equal(options.settings.loads[1].cs_ns, 2);
+	assert_int_equal(options.settings.loads[1].think_ns, 7);
+	cli_bench_options_free(&options);
+}
+
+/* ---- reports */
+
+static void assert_sample_form(const json_t *sample)
+{
+	static const char *const names[] = {
+		"ops_per_s", "cpu_ns_per_op", "jain", "wait_p50_ns", "wait_p99_ns", "wait_p999_ns", "wait_max_ns",
+		"voluntary_switches", "involuntary_switches", "errors",
+	};
+
+	assert_int_equal(json_object_size(sample), sizeof(names) / sizeof(names[0]));
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		assert_true(json_is_number(json_object_get(sample, names[i])));
+	assert_true(json_number_value(json_object_get(sample, "ops_per_s")) > 0);
+}
+
+static void assert_cell_form(const json_t *cell)
+{
+	const char *kind, *scenario, *lock;
+	json_int_t threads, cs, think;
+	json_t *rounds, *median;
+
+	assert_int_equal(json_unpack((json_t *)cell, "{s:s, s:s, s:s, s:I, s:I, s:I, s:o, s:o}", "kind", &kind,
+				     "scenario", &scenario, "lock", &lock, "threads", &threads, "cs_ns", &cs,
+				     "think_ns", &think, "rounds", &rounds, "median", &median),
+			 0);
+	assert_true(strcmp(kind, "lock") == 0 ? cs == 50 : cs == 0);
+	assert_int_equal(think, 50);
+	assert_int_equal(threads, 2);
+	assert_int_equal(json_array_size(rounds), 2);
+	assert_sample_form(json_array_get(rounds, 0));
+	assert_sample_form(json_array_get(rounds, 1));
+	assert_sample_form(median);
+	if (strcmp(scenario, "hogs") == 0)
+		assert_true(json_is_real(json_object_get(json_object_get(cell, "against_plain"), "omega")));
+	else
+		assert_null(json_object_get(cell, "against_plain"));
+}
+
+static void a_tiny_run_has_the_fixed_json_form(void **state)
+{
+	struct cli_bench_options options;
+	struct bench_error error;
+	struct bench_run run;
+	json_t *report, *cells;
+
+	(void)state;
+	assert_int_equal(parse(&options,
+			       "--kind=lock,barrier --locks=gsync_mutex,pthread_mutex,pthread_barrier "
+			       "--threads=2 --cs=50 --seconds=0.01 --rounds=2 --scenario=plain,hogs",
+			       &error),
+			 CLI_OK);
+	assert_int_equal(bench_run_init(&run, &options.settings, &error), 0);
+	assert_int_equal(run.count, 6);
+	assert_int_equal(bench_run_measure(&run, NULL, &error), 0);
+	report = bench_report_json(&run, json_object());
+	assert_non_null(report);
+	assert_true(json_is_object(json_object_get(report, "machine")));
+	assert_true(json_is_object(json_object_get(report, "settings")));
+	cells = json_object_get(report, "cells");
+	assert_int_equal(json_array_size(cells), 6);
+	for (size_t i = 0; i < 6; i++)
+		assert_cell_form(json_array_get(cells, i));
+	json_decref(report);
+	bench_run_free(&run);
+	cli_bench_options_free(&options);
+}
+
+static void read_file(const char *path, char *text, size_t size)
+{
+	FILE *file = fopen(path, "r");
+
+	assert_non_null(file);
+	text[fread(text, 1, size - 1, file)] = '\0';
+	fclose(file);
+}
+
+static void an_output_file_changes_whole_or_not_at_all(void **state)
+{
+	char directory[] = "/tmp/guestsync-test-XXXXXX", path[64], text[32];
+	struct bench_output output;
+	struct bench_error error;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/report", directory);
+	assert_int_equal(bench_output_open(&output, path, &error), 0);
+	fputs("first", output.file);
+	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(bench_output_commit(&output, &error), 0);
+
+	assert_int_equal(bench_output_open(&output, path, &error), 0);
+	fputs("second", output.file);
+	bench_output_discard(&output);
+	read_file(path, text, sizeof(text));
+	assert_string_equal(text, "first");
+
+	assert_int_equal(bench_output_open(&output, directory, &error), -1);
+	assert_non_null(strstr(error.text, "directory"));
+	unlink(path);
+	assert_int_equal(rmdir(directory), 0); /* no temporary file stayed */
+	assert_int_equal(bench_output_open(&output, path, &error), -1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_lock_without_exclusion_is_reported),
+		cmocka_unit_test(a_barrier_that_does_not_wait_is_reported),
+		cmocka_unit_test(a_barrier_without_exactly_one_serial_thread_is_reported),
+		cmocka_unit_test(every_lock_of_the_table_passes),
+		cmocka_unit_test(every_barrier_of_the_table_passes),
+		cmocka_unit_test(a_thread_that_cannot_be_made_fails_and_hangs_nothing),
+		cmocka_unit_test(an_interrupted_measurement_says_so),
+		cmocka_unit_test(hogs_are_gone_when_the_scenario_ends),
+		cmocka_unit_test(stealers_steal_or_are_refused_with_nothing_left),
+		cmocka_unit_test(jain_is_as_computed_by_hand),
+		cmocka_unit_test(median_is_as_computed_by_hand),
+		cmocka_unit_test(a_sample_median_goes_field_by_field_but_sums_errors),
+		cmocka_unit_test(ratios_are_taken_round_by_round),
+		cmocka_unit_test(effects_against_plain_are_as_computed_by_hand),
+		cmocka_unit_test(names_are_found_and_absences_explained),
+		cmocka_unit_test(bad_options_are_refused_with_a_reason),
+		cmocka_unit_test(options_mean_what_the_help_says),
+		cmocka_unit_test(a_tiny_run_has_the_fixed_json_form),
+		cmocka_unit_test(an_output_file_changes_whole_or_not_at_all),
+	};
+
+	return cmocka_run_group_tests_name("bench", tests, NULL, NULL);
+}
