@@ -45,7 +45,7 @@ struct bench_lock {
 	const char *name;
 	bool ours;
 	bool fifo;	      /* served in the order of arrival */
-	bool visible_to_tsan; /* false: ThreadSanitizer sees no happens-before in it (inline assembly, uninstrumented) */
+	bool visible_to_tsan; /* false: ThreadSanitizer sees no happens-before in it (assembly, uninstrumented) */
 	size_t size;
 	int (*init)(void *lock);
 	int (*init_shared)(void *lock); /* for memory that several processes map; NULL where the lock cannot */

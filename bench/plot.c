@@ -73,6 +73,25 @@ static void write_data(const struct bench_run *run, size_t line, FILE *script)
 	fputs("END\n", script);
 }
 
+/* Ranges with some air, also around a single point, for which gnuplot would find none. */
+static void write_ranges(const struct bench_run *run, size_t panel, FILE *script)
+{
+	double fewest = run->cells[panel].threads, most = fewest, lowest = 0, highest = 0;
+
+	for (size_t i = panel; i < run->count; i++) {
+		double threads = run->cells[i].threads, ops = run->cells[i].median.ops_per_s;
+
+		if (!same_panel(&run->cells[i], &run->cells[panel]))
+			continue;
+		fewest = threads < fewest ? threads : fewest;
+		most = threads > most ? threads : most;
+		lowest = ops > 0 && (lowest <= 0 || ops < lowest) ? ops : lowest;
+		highest = ops > highest ? ops : highest;
+	}
+	fprintf(script, "set xrange [%g:%g]\n", fewest / 1.2, most * 1.2);
+	fprintf(script, "set yrange [%g:%g]\n", lowest > 0 ? lowest / 1.5 : 1, highest > 0 ? highest * 1.5 : 10);
+}
+
 static void write_panel(const struct bench_run *run, size_t panel, FILE *script)
 {
 	const struct bench_cell *cell = &run->cells[panel];
@@ -82,6 +101,7 @@ static void write_panel(const struct bench_run *run, size_t panel, FILE *script)
 	if (cell->kind == BENCH_LOCK)
 		fprintf(script, "critical section %" PRIu64 " ns, ", cell->load.cs_ns);
 	fprintf(script, "think time %" PRIu64 " ns\"\n", cell->load.think_ns);
+	write_ranges(run, panel, script);
 	for (size_t i = panel; i < run->count; i++) {
 		if (!same_panel(&run->cells[i], cell) || !is_first_of_line(run, i))
 			continue;
@@ -105,7 +125,7 @@ static void write_script(const struct bench_run *run, FILE *script)
 		"set terminal svg size %d,%d noenhanced background 'white'\n"
 		"set multiplot layout %d,1\n"
 		"set logscale x 2\nset logscale y\nset format y '%%.0s %%c'\n"
-		"set xlabel 'threads'\nset ylabel 'operations per second'\nset key outside right\nset grid\n",
+		"set xlabel 'threads'\nset ylabel 'operations per second'\nset key outside right maxcols 1\nset grid\n",
 		PANEL_WIDTH, PANEL_HEIGHT * panels, panels);
 	for (size_t i = 0; i < run->count; i++)
 		if (is_first_of_panel(run, i))

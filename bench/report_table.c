@@ -185,13 +185,13 @@ static void print_legend(const struct bench_run *run, FILE *out)
 	for (size_t i = 0; i < run->count; i++)
 		effects |= has_effects(run, i, i + 1);
 	fprintf(out,
-		"\nMedians of %u round%s of %g s. * ours; ×peer: throughput relative to the best other lock of the block,\n"
-		"round by round; spread: of ops/s, between the rounds; sleeps and preempted: context switches in a window;\n"
-		"errors: broken exclusion, summed over the rounds.\n",
+		"\nMedians of %u round%s of %g s. * ours; ×peer: throughput relative to the best other lock\n"
+		"of the block, round by round; spread: of ops/s, between the rounds; sleeps and preempted:\n"
+		"context switches in a window; errors: broken exclusion, summed over the rounds.\n",
 		run->settings->rounds, run->settings->rounds == 1 ? "" : "s", run->settings->seconds);
 	if (effects)
-		fputs("δη_r, δη_t: CPU time, and time times CPUs available, that an operation costs more than in plain;\n"
-		      "ω = (1 + δη_t) / (1 + δη_r).\n",
+		fputs("δη_r, δη_t: CPU time, and time times CPUs available, that an operation costs more than in\n"
+		      "plain; ω = (1 + δη_t) / (1 + δη_r).\n",
 		      out);
 	for (size_t i = 0; bench_absent_name(i) != NULL; i++)
 		fprintf(out, "%s is %s.\n", bench_absent_name(i), bench_absent_reason(bench_absent_name(i)));

@@ -71,10 +71,9 @@ static void steal_for(uint64_t ns, uint64_t *stolen_ns)
 
 static _Noreturn void be_a_stealer(struct bench_stealer *self, unsigned index)
 {
-	uint64_t random = gsync_monotonic_ns() + index, next = gsync_monotonic_ns();
+	uint64_t next = gsync_monotonic_ns(), random = next ^ (index + 1) * 0x9e3779b97f4a7c15u;
 
-	for (unsigned i = 0; i <= index; i++)
-		next += between(0, PERIOD_MAX_NS, &random); /* phases are independent */
+	next += between(0, PERIOD_MAX_NS, &random); /* each has its own phase */
 	for (;;) {
 		uint64_t now;
 

@@ -374,7 +374,8 @@ static int resolve(struct cli_bench_options *options, const struct texts *texts,
 
 	if (for_each_item("kind", texts->kind, take_kind, settings->kinds, error) != 0 ||
 	    for_each_item("scenario", texts->scenario, take_scenario, settings->scenarios, error) != 0 ||
-	    choose_seconds(settings, texts->seconds, error) != 0 || choose_rounds(settings, texts->rounds, error) != 0 ||
+	    choose_seconds(settings, texts->seconds, error) != 0 ||
+	    choose_rounds(settings, texts->rounds, error) != 0 ||
 	    choose_pin(settings, texts->pin, error) != 0 || choose_format(options, texts->format, error) != 0)
 		return CLI_USAGE;
 	status = choose_locks(settings, texts->locks, error);
@@ -401,9 +402,10 @@ static int collect(struct cli_bench_options *options, struct texts *texts, int a
 		int letter;
 		const char **text;
 	} places[] = {
-		{ 'k', &texts->kind },	   { 'l', &texts->locks },  { 't', &texts->threads }, { 'c', &texts->cs },
-		{ 'i', &texts->think },	   { 's', &texts->seconds }, { 'r', &texts->rounds }, { 'e', &texts->scenario },
-		{ 'f', &texts->format },   { 'o', &options->out },  { 'p', &options->plot },  { 'n', &texts->pin },
+		{ 'k', &texts->kind },	  { 'l', &texts->locks },   { 't', &texts->threads },
+		{ 'c', &texts->cs },	  { 'i', &texts->think },   { 's', &texts->seconds },
+		{ 'r', &texts->rounds },  { 'e', &texts->scenario }, { 'f', &texts->format },
+		{ 'o', &options->out },	  { 'p', &options->plot },  { 'n', &texts->pin },
 	};
 	int letter;
 

@@ -3,31 +3,33 @@
  * gsync_barrier: a counting barrier that spins only where all participants can
  * run at once, and that may be destroyed as soon as one of them has returned.
  *
- * state: bits 33-63 number the phase; bit 32, SLEEPERS, somebody sleeps in it;
- * bits 0-31 count who has arrived. Arrivals beyond COUNT, while the phase is
- * just being ended, belong to the next one.
- * leaving: how many were released and may still touch the barrier; its top bit,
- * DESTROYER, says that one waits for them.
+ * state, 64 bits:
  *
- *   change                                       by
- *   arrived + 1                                  each participant, when it comes; tells it its phase
- *   SLEEPERS, 0 to 1                             a waiter, before it sleeps, while its phase has not ended
- *   leaving + (COUNT - 1)                        the one who completes the phase, before it ends it
- *   phase + 1, arrived - COUNT, SLEEPERS = 0     the same, in one step; its last access
- *   leaving - 1                                  each of the others; its last access
- *   DESTROYER, 0 to 1                            destroy, when nobody has arrived and some are leaving
+ *   33-63  the number of the phase
+ *   32     SLEEPERS: somebody sleeps in it
+ *   31     DESTROYER: destroy waits for those who are leaving
+ *   16-30  leaving: who has been released and may still touch the barrier
+ *    0-15  arrived; those beyond COUNT, while a phase is just being ended, belong to the next
+ *
+ *   change                                                            by
+ *   arrived + 1                                                       each participant, when it comes; tells it its phase
+ *   SLEEPERS, 0 to 1                                                  a waiter, before it sleeps
+ *   phase + 1, arrived - COUNT, leaving + COUNT - 1, SLEEPERS = 0     the last of COUNT to arrive; its last access
+ *   leaving - 1                                                       each of the others; its last access
+ *   DESTROYER, 0 to 1                                                 destroy, when nobody has arrived and some are leaving
  *
  * No wake-up is lost: a waiter sleeps on an upper half of state in which it has
- * seen SLEEPERS and a phase no later than its own; futex compares it again. The
- * step that ends the phase either finds SLEEPERS, and wakes all, or comes first,
- * and the waiter sees a later phase. Everybody is woken, so clearing SLEEPERS is
- * right. The number of the phase cannot come round to a waiter's own: there are
- * 2^31 of them, and half that many threads.
+ * seen SLEEPERS and its phase not ended; futex compares it again. The step that
+ * ends the phase either finds SLEEPERS, and wakes all, or comes first, and the
+ * waiter sees another phase. Everybody is woken, so clearing SLEEPERS is right.
+ * A phase has ended when the number is neither its own nor the one before. Where
+ * more than COUNT threads take part, a waiter that is off its CPU for exactly 2^31
+ * phases would wait for one more.
  *
  * Destruction: after the step that ends a phase its last thread touches nothing;
  * each of the others is counted in leaving until its decrement, and destroy waits
- * for leaving = 0. The one whose decrement leaves only DESTROYER wakes it, by the
- * address only.
+ * for leaving = 0. The one whose decrement leaves nobody but DESTROYER wakes it, by
+ * the address only.
  *
  * Order: arriving is acquire-release, so the last to arrive has seen all that
  * the others did before; ending the phase is release and seen by acquire, so
@@ -39,9 +41,48 @@
 #include "primitives/spin.h"
 
 #define ARRIVED ((uint64_t)1)
+#define LEAVING ((uint64_t)1 << 16)
+#define DESTROYER ((uint64_t)1 << 31)
 #define SLEEPERS ((uint64_t)1 << 32)
 #define ONE_PHASE ((uint64_t)1 << 33)
-#define DESTROYER (1u << 31)
+
+static uint32_t arrived_of(uint64_t state)
+{
+	return (uint32_t)state & 0xffffu;
+}
+
+static uint32_t leaving_of(uint64_t state)
+{
+	return (uint32_t)state >> 16 & 0x7fffu;
+}
+
+/* The number of the phase, twice: the upper half of state without SLEEPERS. */
+static uint32_t phase_of(uint64_t state)
+{
+	return (uint32_t)(state >> 32) & ~1u;
+}
+
+static bool has_ended(uint64_t state, uint32_t phase)
+{
+	return phase_of(state) != phase && phase_of(state + ONE_PHASE) != phase;
+}
+
+/* The half of state that a waiter sleeps on: the phase and SLEEPERS. */
+static uint32_t *phase_half(gsync_barrier_t *barrier)
+{
+	return (uint32_t *)&barrier->state + (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+}
+
+/* The half that destroy sleeps on: who is leaving. */
+static uint32_t *leaving_half(gsync_barrier_t *barrier)
+{
+	return (uint32_t *)&barrier->state + (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__);
+}
+
+static uint64_t look(gsync_barrier_t *barrier)
+{
+	return __atomic_load_n(&barrier->state, __ATOMIC_ACQUIRE);
+}
 
 int gsync_barrier_init(gsync_barrier_t *barrier, uint32_t count, unsigned flags)
 {
@@ -57,27 +98,18 @@ int gsync_barrier_init(gsync_barrier_t *barrier, uint32_t count, unsigned flags)
 int gsync_barrier_destroy(gsync_barrier_t *barrier)
 {
 	bool shared = (barrier->flags & GSYNC_PROCESS_SHARED) != 0;
-	uint32_t leaving;
+	uint64_t seen = look(barrier);
 
-	if ((uint32_t)__atomic_load_n(&barrier->state, __ATOMIC_ACQUIRE) != 0)
+	if (arrived_of(seen) != 0)
 		return EBUSY;
-	if (__atomic_load_n(&barrier->leaving, __ATOMIC_ACQUIRE) == 0)
-		return 0;
-	__atomic_fetch_or(&barrier->leaving, DESTROYER, __ATOMIC_RELAXED);
-	while ((leaving = __atomic_load_n(&barrier->leaving, __ATOMIC_ACQUIRE)) != DESTROYER)
-		gsync_futex_wait(&barrier->leaving, leaving, GSYNC_ANYBODY, NULL, shared);
+	while (leaving_of(seen) != 0) {
+		seen = __atomic_or_fetch(&barrier->state, DESTROYER, __ATOMIC_ACQUIRE);
+		if (leaving_of(seen) == 0)
+			break;
+		gsync_futex_wait(leaving_half(barrier), (uint32_t)seen, GSYNC_ANYBODY, NULL, shared);
+		seen = look(barrier);
+	}
 	return 0;
-}
-
-/* The number of a phase, twice: the upper half of state without SLEEPERS. */
-static uint32_t phase_of(uint64_t state)
-{
-	return (uint32_t)(state >> 32) & ~1u;
-}
-
-static bool has_ended(uint64_t state, uint32_t phase)
-{
-	return (int32_t)(phase_of(state) - phase) > 0;
 }
 
 /* Spins until the phase has ended (true) or patience ends: long only if every participant can have a CPU. */
@@ -89,19 +121,13 @@ static bool spin(gsync_barrier_t *barrier, uint32_t phase)
 
 	gsync_spin_start(&spin, crowded ? tuning->crowded : tuning->barrier, 1);
 	do {
-		if (has_ended(__atomic_load_n(&barrier->state, __ATOMIC_ACQUIRE), phase))
+		if (has_ended(look(barrier), phase))
 			return true;
 	} while (gsync_spin_again(&spin));
 	for (uint32_t i = 0; i < tuning->crowded_yields && gsync_spin_yield(); i++)
-		if (has_ended(__atomic_load_n(&barrier->state, __ATOMIC_ACQUIRE), phase))
+		if (has_ended(look(barrier), phase))
 			return true;
 	return false;
-}
-
-/* The half of state that a sleeper watches: the phase and SLEEPERS. */
-static uint32_t *watched(gsync_barrier_t *barrier)
-{
-	return (uint32_t *)&barrier->state + (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
 }
 
 static void wait_for_end(gsync_barrier_t *barrier, uint32_t phase)
@@ -112,44 +138,43 @@ static void wait_for_end(gsync_barrier_t *barrier, uint32_t phase)
 	if (spin(barrier, phase))
 		return;
 	gsync_patience_ended();
-	while (!has_ended(seen = __atomic_load_n(&barrier->state, __ATOMIC_ACQUIRE), phase)) {
+	while (!has_ended(seen = look(barrier), phase)) {
 		if ((seen & SLEEPERS) == 0 &&
 		    !__atomic_compare_exchange_n(&barrier->state, &seen, seen | SLEEPERS, false, __ATOMIC_RELAXED,
 						 __ATOMIC_RELAXED))
 			continue;
-		gsync_futex_wait(watched(barrier), (uint32_t)((seen | SLEEPERS) >> 32), GSYNC_ANYBODY, NULL, shared);
+		gsync_futex_wait(phase_half(barrier), (uint32_t)((seen | SLEEPERS) >> 32), GSYNC_ANYBODY, NULL, shared);
 	}
 }
 
 static void leave(gsync_barrier_t *barrier)
 {
 	bool shared = (barrier->flags & GSYNC_PROCESS_SHARED) != 0;
+	uint64_t left = __atomic_sub_fetch(&barrier->state, LEAVING, __ATOMIC_RELEASE);
 
-	if (__atomic_sub_fetch(&barrier->leaving, 1u, __ATOMIC_RELEASE) == DESTROYER)
-		gsync_futex_wake(&barrier->leaving, GSYNC_WAKE_ALL, GSYNC_ANYBODY, shared);
+	if ((left & DESTROYER) != 0 && leaving_of(left) == 0)
+		gsync_futex_wake(leaving_half(barrier), GSYNC_WAKE_ALL, GSYNC_ANYBODY, shared);
 }
 
-static void end_phase(gsync_barrier_t *barrier, uint32_t count)
+static void end_phase(gsync_barrier_t *barrier, uint64_t seen, uint32_t count)
 {
 	bool shared = (barrier->flags & GSYNC_PROCESS_SHARED) != 0;
-	uint64_t seen = __atomic_load_n(&barrier->state, __ATOMIC_RELAXED);
+	uint64_t step = ONE_PHASE - count * ARRIVED + (count - 1) * LEAVING;
 
-	if (count > 1)
-		__atomic_fetch_add(&barrier->leaving, count - 1, __ATOMIC_RELAXED);
-	while (!__atomic_compare_exchange_n(&barrier->state, &seen, (seen & ~SLEEPERS) + ONE_PHASE - count * ARRIVED, false,
-					    __ATOMIC_RELEASE, __ATOMIC_RELAXED)) {
-		/* somebody came early for the next phase, or went to sleep */
+	while (!__atomic_compare_exchange_n(&barrier->state, &seen, (seen & ~SLEEPERS) + step, false, __ATOMIC_RELEASE,
+					    __ATOMIC_RELAXED)) {
+		/* somebody came early for the next phase, left the last, or went to sleep */
 	}
 	if ((seen & SLEEPERS) != 0)
-		gsync_futex_wake(watched(barrier), GSYNC_WAKE_ALL, GSYNC_ANYBODY, shared);
+		gsync_futex_wake(phase_half(barrier), GSYNC_WAKE_ALL, GSYNC_ANYBODY, shared);
 }
 
 int gsync_barrier_wait(gsync_barrier_t *barrier)
 {
 	uint32_t count = barrier->count > 0 ? barrier->count : 1;
-	uint64_t before = __atomic_fetch_add(&barrier->state, ARRIVED, __ATOMIC_ACQ_REL);
-	uint32_t phase = phase_of(before);
-	uint32_t place = (uint32_t)before + 1;
+	uint64_t now = __atomic_add_fetch(&barrier->state, ARRIVED, __ATOMIC_ACQ_REL);
+	uint32_t phase = phase_of(now);
+	uint32_t place = arrived_of(now);
 
 	/* The phase before is just being ended: this thread belongs to a later one. */
 	for (; place > count; place -= count)
@@ -159,8 +184,10 @@ int gsync_barrier_wait(gsync_barrier_t *barrier)
 		leave(barrier);
 		return 0;
 	}
-	if (phase != phase_of(before))
+	if (phase != phase_of(now)) {
 		wait_for_end(barrier, phase - phase_of(ONE_PHASE));
-	end_phase(barrier, count);
+		now = look(barrier);
+	}
+	end_phase(barrier, now, count);
 	return GSYNC_BARRIER_SERIAL_THREAD;
 }

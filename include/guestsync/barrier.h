@@ -23,8 +23,8 @@
  * barrier in shared memory must be made by gsync_barrier_init(…,
  * GSYNC_PROCESS_SHARED).
  *
- * More threads than COUNT may use it: each COUNT of them, as they come, make a
- * phase. There is no timed wait: a participant that gave up would leave the others
+ * More threads than COUNT may use it (but no more than 32767): each COUNT of them,
+ * as they come, make a phase. There is no timed wait: a participant that gave up would leave the others
  * waiting for a phase that cannot end.
  */
 #ifndef GUESTSYNC_BARRIER_H
@@ -35,15 +35,14 @@
 GSYNC_BEGIN_DECLS
 
 typedef struct gsync_barrier {
-	uint64_t state;	  /* the phase, who has arrived in it, whether somebody sleeps: primitives/barrier.c */
-	uint32_t leaving; /* who has been released and may still touch the barrier */
+	uint64_t state; /* the phase, who has arrived, who is leaving: primitives/barrier.c */
 	uint32_t count;
 	uint32_t flags;
 } gsync_barrier_t;
 
-#define GSYNC_BARRIER_INIT(count) { 0, 0, (count), 0 }
+#define GSYNC_BARRIER_INIT(count) { 0, (count), 0 }
 #define GSYNC_BARRIER_SERIAL_THREAD (-1) /* as PTHREAD_BARRIER_SERIAL_THREAD */
-#define GSYNC_BARRIER_COUNT_MAX 0x3fffffffu
+#define GSYNC_BARRIER_COUNT_MAX 0x7fffu
 
 GSYNC_STATIC_ASSERT(sizeof(gsync_barrier_t) <= 64, "one cache line");
 

@@ -93,7 +93,11 @@ BENCH_BARRIER_RUN(wait_for_nobody_run, wait_for_nobody)
 BENCH_BARRIER_RUN(wait_but_name_nobody_run, wait_but_name_nobody)
 BENCH_BARRIER_RUN(wait_and_name_everybody_run, wait_and_name_everybody)
 
-static struct bench_sample measure(const struct bench_lock *lock, const struct bench_barrier *barrier)
+#define ATTEMPTS 20
+
+/* On a busy machine a window may pass in which the threads do not run, or not at once: then another is taken. */
+static struct bench_sample measure_until(bool (*good)(const struct bench_sample *sample),
+					 const struct bench_lock *lock, const struct bench_barrier *barrier)
 {
 	struct bench_sample sample;
 	struct bench_error error;
@@ -109,20 +113,36 @@ static struct bench_sample measure(const struct bench_lock *lock, const struct b
 
 	assert_int_equal(bench_cpus_read(&cpus), 0);
 	job.pin = cpus.count >= 2;
-	if (bench_measure(&job, &sample, &error) != 0)
-		fail_msg("%s", error.text);
+	for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+		if (bench_measure(&job, &sample, &error) != 0)
+			fail_msg("%s", error.text);
+		if (good(&sample))
+			break;
+	}
 	bench_cpus_free(&cpus);
 	return sample;
 }
 
+static bool has_errors(const struct bench_sample *sample)
+{
+	return sample->errors > 0;
+}
+
+static bool has_run(const struct bench_sample *sample)
+{
+	return sample->ops_per_s > 0 || sample->errors > 0;
+}
+
 static void a_lock_without_exclusion_is_reported(void **state)
 {
-	const struct bench_lock lock = { .name = "open door", .init = pretend, .destroy = pretend, .run = open_door_run };
+	const struct bench_lock lock = {
+		.name = "open door", .init = pretend, .destroy = pretend, .run = open_door_run
+	};
 
 	(void)state;
 	if (SANITIZED)
 		skip(); /* the race is the point */
-	assert_true(measure(&lock, NULL).errors > 0);
+	assert_true(measure_until(has_errors, &lock, NULL).errors > 0);
 }
 
 static void a_barrier_that_does_not_wait_is_reported(void **state)
@@ -134,7 +154,7 @@ static void a_barrier_that_does_not_wait_is_reported(void **state)
 	(void)state;
 	if (SANITIZED)
 		skip();
-	assert_true(measure(NULL, &barrier).errors > 0);
+	assert_true(measure_until(has_errors, NULL, &barrier).errors > 0);
 }
 
 static void a_barrier_without_exactly_one_serial_thread_is_reported(void **state)
@@ -143,11 +163,11 @@ static void a_barrier_without_exactly_one_serial_thread_is_reported(void **state
 
 	(void)state;
 	barrier.run = wait_but_name_nobody_run;
-	assert_true(measure(NULL, &barrier).errors > 0);
+	assert_true(measure_until(has_errors, NULL, &barrier).errors > 0);
 	barrier.run = wait_and_name_everybody_run;
-	assert_true(measure(NULL, &barrier).errors > 0);
+	assert_true(measure_until(has_errors, NULL, &barrier).errors > 0);
 	barrier.reports_serial = false;
-	assert_true(measure(NULL, &barrier).errors == 0);
+	assert_true(measure_until(has_run, NULL, &barrier).errors == 0);
 }
 
 static void every_lock_of_the_table_passes(void **state)
@@ -158,7 +178,7 @@ static void every_lock_of_the_table_passes(void **state)
 
 		if (SANITIZED && !bench_locks[i]->visible_to_tsan)
 			continue;
-		sample = measure(bench_locks[i], NULL);
+		sample = measure_until(has_run, bench_locks[i], NULL);
 		if (sample.errors != 0 || sample.ops_per_s <= 0 || sample.cpu_ns_per_op <= 0)
 			fail_msg("%s: %g errors, %g ops/s, %g ns/op", bench_locks[i]->name, sample.errors,
 				 sample.ops_per_s, sample.cpu_ns_per_op);
@@ -176,7 +196,7 @@ static void every_barrier_of_the_table_passes(void **state)
 
 		if (SANITIZED && !bench_barriers[i]->visible_to_tsan)
 			continue;
-		sample = measure(NULL, bench_barriers[i]);
+		sample = measure_until(has_run, NULL, bench_barriers[i]);
 		if (sample.errors != 0 || sample.ops_per_s <= 0)
 			fail_msg("%s: %g errors, %g episodes/s", bench_barriers[i]->name, sample.errors,
 				 sample.ops_per_s);
@@ -201,7 +221,9 @@ static void a_thread_that_cannot_be_made_fails_and_hangs_nothing(void **state)
 		struct bench_cpus cpus;
 		struct bench_sample sample;
 		struct bench_error error = { "" };
-		struct bench_job job = { .lock = &bench_pthread_mutex, .threads = 4096, .seconds = 0.01, .cpus = &cpus };
+		struct bench_job job = {
+			.lock = &bench_pthread_mutex, .threads = 4096, .seconds = 0.01, .cpus = &cpus
+		};
 
 		alarm(20);
 		if (bench_cpus_read(&cpus) != 0 || setrlimit(RLIMIT_AS, &limit) != 0)
@@ -464,7 +486,8 @@ static void options_mean_what_the_help_says(void **state)
 	struct bench_error error;
 
 	(void)state;
-	assert_int_equal(parse(&options, "--threads 2,2,1 --cs 0,50,50 --locks ours --json --seconds .5", &error), CLI_OK);
+	assert_int_equal(parse(&options, "--threads 2,2,1 --cs 0,50,50 --locks ours --json --seconds .5", &error),
+			 CLI_OK);
 	assert_int_equal(options.settings.thread_count, 2);
 	assert_int_equal(options.settings.load_count, 2);
 	assert_int_equal(options.settings.loads[1].think_ns, 50);
@@ -496,7 +519,24 @@ static void assert_sample_form(const json_t *sample)
 	assert_int_equal(json_object_size(sample), sizeof(names) / sizeof(names[0]));
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		assert_true(json_is_number(json_object_get(sample, names[i])));
-	assert_true(json_number_value(json_object_get(sample, "ops_per_s")) > 0);
+}
+
+static double throughput(const json_t *cell)
+{
+	return json_number_value(json_object_get(json_object_get(cell, "median"), "ops_per_s"));
+}
+
+/* Beside hogs a short window may pass without a single operation: then there is nothing to compare. */
+static void assert_effects_form(const json_t *cell, const json_t *plain)
+{
+	static const char *const names[] = { "delta_eta_r", "delta_eta_t", "omega", "cpus_plain", "cpus" };
+	const json_t *effects = json_object_get(cell, "against_plain");
+
+	if (throughput(cell) > 0 && throughput(plain) > 0)
+		for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+			assert_true(json_is_real(json_object_get(effects, names[i])));
+	else
+		assert_null(effects);
 }
 
 static void assert_cell_form(const json_t *cell)
@@ -516,10 +556,6 @@ static void assert_cell_form(const json_t *cell)
 	assert_sample_form(json_array_get(rounds, 0));
 	assert_sample_form(json_array_get(rounds, 1));
 	assert_sample_form(median);
-	if (strcmp(scenario, "hogs") == 0)
-		assert_true(json_is_real(json_object_get(json_object_get(cell, "against_plain"), "omega")));
-	else
-		assert_null(json_object_get(cell, "against_plain"));
 }
 
 static void a_tiny_run_has_the_fixed_json_form(void **state)
@@ -546,6 +582,11 @@ static void a_tiny_run_has_the_fixed_json_form(void **state)
 	assert_int_equal(json_array_size(cells), 6);
 	for (size_t i = 0; i < 6; i++)
 		assert_cell_form(json_array_get(cells, i));
+	for (size_t i = 0; i < 2; i++) { /* two locks in plain, then in hogs; then the barrier */
+		assert_null(json_object_get(json_array_get(cells, i), "against_plain"));
+		assert_effects_form(json_array_get(cells, 2 + i), json_array_get(cells, i));
+	}
+	assert_effects_form(json_array_get(cells, 5), json_array_get(cells, 4));
 	json_decref(report);
 	bench_run_free(&run);
 	cli_bench_options_free(&options);
