@@ -336,7 +336,7 @@ static int choose_seconds(struct bench_settings *settings, const char *text, str
 
 static int choose_rounds(struct bench_settings *settings, const char *text, struct bench_error *error)
 {
-	uint64_t rounds;
+	uint64_t rounds = 0;
 
 	if (parse_number("--rounds", text, 1, BENCH_ROUNDS_MAX, &rounds, error) != 0)
 		return -1;
