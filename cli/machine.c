@@ -44,8 +44,7 @@ static const struct threshold thresholds[] = {
 	THRESHOLD(yield_ns, "ns, waiters of an oticket yield before they sleep, when CPUs are short"),
 	THRESHOLD(yield_places, "places from its turn a waiter must be for that"),
 	THRESHOLD(barrier_ns, "ns, a barrier spins when all participants can have a CPU"),
-	THRESHOLD(crowded_ns, "ns, a barrier spins when not"),
-	THRESHOLD(crowded_yields, "yields after that before it sleeps"),
+	THRESHOLD(barrier_yields, "yields, after that or instead, before it sleeps"),
 	THRESHOLD(usable_cpus, "CPUs that these rules count on"),
 };
 

@@ -41,9 +41,8 @@ void gsync_profile_derive(struct gsync_profile *out, const struct gsync_calibrat
 		.yield_ns = 50000,
 		.yield_places = 8,
 		.barrier_ns = (uint32_t)patience,
-		/* Somebody we wait for is not on a CPU: a glance for those who are, then make room. */
-		.crowded_ns = usable_cpus <= 1 ? 0 : 1000,
-		.crowded_yields = 100,
+		/* With more participants than CPUs, somebody we wait for has none: no spin, room for them at once. */
+		.barrier_yields = 100,
 		.usable_cpus = (uint32_t)clamp(usable_cpus + 0.999, 1, 1e6),
 	};
 }
@@ -55,14 +54,13 @@ const struct gsync_tuning gsync_tuning_untuned = {
 	.fair = 1000000,
 	.yield = 50000,
 	.barrier = 20000,
-	.crowded = 1000,
 	.slow_yield = 500000,
 	.yield_recess = 100000000,
 	.repair_ns = 2000000,
 	.backoff = 4,
 	.eager = 1,
 	.yield_places = 8,
-	.crowded_yields = 100,
+	.barrier_yields = 100,
 	.usable_cpus = 2,
 };
 
@@ -82,14 +80,13 @@ static void fill_tuning(void)
 		.fair = (uint64_t)(profile.fair_ns * ticks_per_ns),
 		.yield = (uint64_t)(profile.yield_ns * ticks_per_ns),
 		.barrier = (uint64_t)(profile.barrier_ns * ticks_per_ns),
-		.crowded = (uint64_t)(profile.crowded_ns * ticks_per_ns),
 		.slow_yield = (uint64_t)((double)gsync_tuning_untuned.slow_yield * ticks_per_ns),
 		.yield_recess = (uint64_t)((double)gsync_tuning_untuned.yield_recess * ticks_per_ns),
 		.repair_ns = profile.repair_ns,
 		.backoff = (uint32_t)clamp(backoff + 0.5, 1, 1000),
 		.eager = profile.eager,
 		.yield_places = profile.yield_places,
-		.crowded_yields = profile.crowded_yields,
+		.barrier_yields = profile.barrier_yields,
 		.usable_cpus = profile.usable_cpus,
 	};
 }

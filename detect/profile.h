@@ -30,8 +30,7 @@ struct gsync_profile {
 	uint32_t yield_ns;	  /* oticket: how long waiters yield before they sleep, when CPUs are short */
 	uint32_t yield_places;	  /* oticket: and how near the turn must be for that */
 	uint32_t barrier_ns;	  /* barrier: how long to spin when every participant can have a CPU */
-	uint32_t crowded_ns;	  /* barrier: how long to spin when not */
-	uint32_t crowded_yields;  /* barrier: and how often to yield after that before sleeping */
+	uint32_t barrier_yields;  /* barrier: how often to yield before sleeping, when or after that */
 	uint32_t usable_cpus;	  /* the CPUs these rules counted on, rounded up */
 };
 
@@ -55,14 +54,13 @@ struct gsync_tuning {
 	uint64_t fair;
 	uint64_t yield;
 	uint64_t barrier;
-	uint64_t crowded;
 	uint64_t slow_yield;   /* a yield that took this long gave the CPU to somebody else's work */
 	uint64_t yield_recess; /* then nobody yields for this long */
 	uint32_t repair_ns;
 	uint32_t backoff;
 	uint32_t eager;
 	uint32_t yield_places;
-	uint32_t crowded_yields;
+	uint32_t barrier_yields;
 	uint32_t usable_cpus;
 };
 

@@ -18,7 +18,6 @@ static void one_usable_cpu_never_spins(void **state)
 	assert_int_equal(profile.spin_ns, 0);
 	assert_int_equal(profile.near_ns, 0);
 	assert_int_equal(profile.barrier_ns, 0);
-	assert_int_equal(profile.crowded_ns, 0);
 	gsync_profile_derive(&profile, &halting, 0.5);
 	assert_int_equal(profile.spin_ns, 0);
 	assert_int_equal(profile.usable_cpus, 1);
