@@ -11,20 +11,21 @@
  *   16-30  leaving: who has been released and may still touch the barrier
  *    0-15  arrived; those beyond COUNT, while a phase is just being ended, belong to the next
  *
- *   change                                                            by
- *   arrived + 1                                                       each participant, when it comes; tells it its phase
- *   SLEEPERS, 0 to 1                                                  a waiter, before it sleeps
- *   phase + 1, arrived - COUNT, leaving + COUNT - 1, SLEEPERS = 0     the last of COUNT to arrive; its last access
- *   leaving - 1                                                       each of the others; its last access
- *   DESTROYER, 0 to 1                                                 destroy, when nobody has arrived and some are leaving
+ *   change                                by
+ *   arrived + 1                           each participant, when it comes; tells it its phase
+ *   SLEEPERS, 0 to 1                      a waiter, before it sleeps
+ *   phase + 1, SLEEPERS = 0, arrived -    the last of COUNT to arrive; one step, its last access
+ *   COUNT, leaving + COUNT - 1
+ *   leaving - 1                           each of the others; its last access
+ *   DESTROYER, 0 to 1                     destroy, when nobody has arrived and some are leaving
  *
  * No wake-up is lost: a waiter sleeps on an upper half of state in which it has
  * seen SLEEPERS and its phase not ended; futex compares it again. The step that
  * ends the phase either finds SLEEPERS, and wakes all, or comes first, and the
  * waiter sees another phase. Everybody is woken, so clearing SLEEPERS is right.
- * A phase has ended when the number is neither its own nor the one before. Where
- * more than COUNT threads take part, a waiter that is off its CPU for exactly 2^31
- * phases would wait for one more.
+ * A phase has ended unless state shows it or one of the 32767 before, from where
+ * early comers wait. Where more than COUNT threads take part, a waiter that is off
+ * its CPU for 2^31 phases, minutes, and looks just then, sleeps for a few more.
  *
  * Destruction: after the step that ends a phase its last thread touches nothing;
  * each of the others is counted in leaving until its decrement, and destroy waits
@@ -62,9 +63,10 @@ static uint32_t phase_of(uint64_t state)
 	return (uint32_t)(state >> 32) & ~1u;
 }
 
+/* An early comer's phase lies ahead, but by no more than there are threads. */
 static bool has_ended(uint64_t state, uint32_t phase)
 {
-	return phase_of(state) != phase && phase_of(state + ONE_PHASE) != phase;
+	return phase - phase_of(state) > phase_of(ONE_PHASE) * GSYNC_BARRIER_COUNT_MAX;
 }
 
 /* The half of state that a waiter sleeps on: the phase and SLEEPERS. */

@@ -13,7 +13,7 @@
  *    0-31  gone      bit ROUND(T) % 32: ticket T was given up; its turn must be passed on
  *
  *   change        by
- *   rounds + 1    the holder: gives the turn to the next ticket; this is the release
+ *   rounds + 1    the holder: gives the turn to the next ticket; this is the release, unless that was given up
  *   sleepers + 1  a waiter, before it sleeps, if it is not its turn
  *   sleepers - 1  the same waiter, when it is up again
  *   gone, 0 to 1  a timed waiter that gives up, if it is not its turn
@@ -32,15 +32,17 @@
  *
  * Wake-up channel ROUND(T) % 32 on turn word T % 4: up to 128 waiters are woken
  * one by one, beyond that a few too many. The same window of 128 keeps gone bits
- * apart: a timed waiter draws its ticket only where T - serving < 128.
+ * apart: a timed waiter draws its ticket only where T - serving <= 120.
  *
  * Nothing is touched after the release: who is to be woken ahead of turn is
  * looked up before it, and wake-ups use addresses only. Where the turn falls to
  * a ticket that was given up, the lock is still held.
  *
  * Order: the turn is given by release and seen by acquire operations on the same
- * word. next and serving carry no data: drawing is a relaxed increment, serving
- * is written and read back by the holder, to others it is a hint of distance.
+ * word; so is a ticket given up, by its waiter to the one who passes it over. next
+ * carries no data, drawing is a relaxed increment. serving is written and read back
+ * by the holder; to others it is a hint of distance, but the window above relies on
+ * what the holder before it did, so it is written by release and read by acquire.
  */
 #include <guestsync/oticket.h>
 
@@ -50,8 +52,8 @@
 #define ONE_ROUND GSYNC_OTICKET_ONE_ROUND_
 #define ONE_SLEEPER ((uint64_t)1 << 32)
 #define SLEEPERS (ONE_ROUND - ONE_SLEEPER)
-#define WINDOW 128u
-#define WINDOW_MARGIN 8u
+#define WINDOW 128
+#define WINDOW_MARGIN 8
 #define POLL_NS 1000000u
 
 int gsync_oticket_init(gsync_oticket_t *lock, unsigned flags)
@@ -94,9 +96,9 @@ static void wake(gsync_oticket_t *lock, uint32_t ticket, bool shared)
 	gsync_futex_wake(watched(turn_of(lock, ticket)), GSYNC_WAKE_ALL, channel(ticket), shared);
 }
 
-static bool change(uint64_t *turn, uint64_t *seen, uint64_t to)
+static bool change(uint64_t *turn, uint64_t *seen, uint64_t to, int order)
 {
-	return __atomic_compare_exchange_n(turn, seen, to, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(turn, seen, to, false, order, __ATOMIC_RELAXED);
 }
 
 static bool is_turn(gsync_oticket_t *lock, uint32_t ticket)
@@ -104,10 +106,10 @@ static bool is_turn(gsync_oticket_t *lock, uint32_t ticket)
 	return gsync_oticket_is_turn_(__atomic_load_n(turn_of(lock, ticket), __ATOMIC_ACQUIRE), ticket);
 }
 
-/* How far the queue reaches from TICKET; too far where serving is read late. */
-static uint32_t queue_to(gsync_oticket_t *lock, uint32_t ticket)
+/* How far the queue reaches to TICKET; too far where serving is read late, negative where TICKET was read early. */
+static int32_t queue_to(gsync_oticket_t *lock, uint32_t ticket)
 {
-	return ticket - __atomic_load_n(&lock->serving, __ATOMIC_RELAXED);
+	return (int32_t)(ticket - __atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE));
 }
 
 /*
@@ -119,7 +121,7 @@ static uint32_t distance(gsync_oticket_t *lock, uint32_t ticket)
 	for (uint32_t places = 1; places < GSYNC_OTICKET_TURNS_; places++)
 		if (is_turn(lock, ticket - places))
 			return places;
-	return queue_to(lock, ticket);
+	return (uint32_t)queue_to(lock, ticket);
 }
 
 /* The nearer the turn, the longer the spin: half for each place further back; the far ones sleep at once. */
@@ -133,7 +135,7 @@ static uint64_t budget(const struct gsync_tuning *tuning, uint32_t places)
 /* Whether some of those who hold or want the lock cannot have a CPU now. */
 static bool is_crowded(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
 {
-	return queue_to(lock, __atomic_load_n(&lock->next, __ATOMIC_RELAXED)) > tuning->usable_cpus;
+	return queue_to(lock, __atomic_load_n(&lock->next, __ATOMIC_RELAXED)) > (int32_t)tuning->usable_cpus;
 }
 
 /*
@@ -167,6 +169,19 @@ static bool spin(gsync_oticket_t *lock, uint32_t ticket)
 	}
 }
 
+/* Sleeps about a millisecond, or until DEADLINE; true when that has passed. */
+static bool nap(gsync_oticket_t *lock, const struct timespec *deadline)
+{
+	struct timespec until = gsync_deadline_in(POLL_NS);
+	bool last = deadline && gsync_deadline_before(deadline, &until);
+	uint32_t flags = lock->flags;
+
+	/* Nobody changes or wakes flags: this is only a sleep. */
+	return gsync_futex_wait(&lock->flags, flags, GSYNC_ANYBODY, last ? deadline : &until,
+				(flags & GSYNC_PROCESS_SHARED) != 0) &&
+	       last;
+}
+
 /* Registers as a sleeper and sleeps once, unless it is TICKET's turn. Returns true when DEADLINE ended it. */
 static bool sleep_on(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
 {
@@ -177,11 +192,9 @@ static bool sleep_on(gsync_oticket_t *lock, uint32_t ticket, const struct timesp
 	do {
 		if (gsync_oticket_is_turn_(seen, ticket))
 			return false;
-		if ((seen & SLEEPERS) == SLEEPERS) {
-			gsync_spin_yield(); /* the count is full: 4095 sleep here already */
-			return false;
-		}
-	} while (!change(turn, &seen, seen + ONE_SLEEPER));
+		if ((seen & SLEEPERS) == SLEEPERS)
+			return nap(lock, deadline); /* the count is full: 4095 sleep here already */
+	} while (!change(turn, &seen, seen + ONE_SLEEPER, __ATOMIC_RELAXED));
 	timed_out = gsync_futex_wait(watched(turn), (uint32_t)((seen + ONE_SLEEPER) >> 32), channel(ticket), deadline,
 				     (lock->flags & GSYNC_PROCESS_SHARED) != 0);
 	__atomic_fetch_sub(turn, ONE_SLEEPER, __ATOMIC_RELAXED);
@@ -197,7 +210,7 @@ static bool give_up(gsync_oticket_t *lock, uint32_t ticket)
 	do {
 		if (gsync_oticket_is_turn_(seen, ticket))
 			return false;
-	} while (!change(turn, &seen, seen | channel(ticket)));
+	} while (!change(turn, &seen, seen | channel(ticket), __ATOMIC_RELEASE));
 	return true;
 }
 
@@ -205,10 +218,11 @@ static int wait_for_turn(gsync_oticket_t *lock, uint32_t ticket, const struct ti
 {
 	while (!spin(lock, ticket)) {
 		gsync_patience_ended();
-		if (sleep_on(lock, ticket, deadline) && give_up(lock, ticket))
+		if ((sleep_on(lock, ticket, deadline) || (deadline && gsync_deadline_passed(deadline))) &&
+		    give_up(lock, ticket))
 			return ETIMEDOUT;
 	}
-	__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELAXED);
+	__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -217,35 +231,29 @@ void gsync_oticket_lock_slow_(gsync_oticket_t *lock, uint32_t ticket)
 	wait_for_turn(lock, ticket, NULL);
 }
 
-/* Sleeps about a millisecond or until DEADLINE; true when that has passed. */
-static bool nap(gsync_oticket_t *lock, const struct timespec *deadline)
-{
-	struct timespec until = gsync_deadline_in(POLL_NS);
-	bool last = gsync_deadline_before(deadline, &until);
-	uint32_t flags = lock->flags;
-
-	/* Nobody changes or wakes flags: this is only a sleep. */
-	gsync_futex_wait(&lock->flags, flags, GSYNC_ANYBODY, last ? deadline : &until, (flags & GSYNC_PROCESS_SHARED) != 0);
-	return last;
-}
-
+/*
+ * A timed call draws its ticket only where it may give it up again. serving
+ * stands still while nobody holds the lock, so each look tries to take it, too.
+ */
 int gsync_oticket_timedlock(gsync_oticket_t *lock, const struct timespec *deadline)
 {
-	uint32_t ticket = __atomic_load_n(&lock->next, __ATOMIC_RELAXED);
+	bool passed = false;
+	uint32_t ticket;
 
-	if (gsync_oticket_trylock(lock) == 0)
-		return 0;
-	if (!gsync_deadline_valid(deadline))
-		return EINVAL;
-	do {
-		while (queue_to(lock, ticket) > WINDOW - WINDOW_MARGIN) {
-			if (nap(lock, deadline))
-				return ETIMEDOUT;
-			ticket = __atomic_load_n(&lock->next, __ATOMIC_RELAXED);
-		}
-	} while (!__atomic_compare_exchange_n(&lock->next, &ticket, ticket + 1, false, __ATOMIC_RELAXED,
-					      __ATOMIC_RELAXED));
-	return wait_for_turn(lock, ticket, deadline);
+	for (;;) {
+		if (gsync_oticket_trylock(lock) == 0)
+			return 0;
+		if (!gsync_deadline_valid(deadline))
+			return EINVAL;
+		if (passed)
+			return ETIMEDOUT;
+		ticket = __atomic_load_n(&lock->next, __ATOMIC_RELAXED);
+		if (queue_to(lock, ticket) > WINDOW - WINDOW_MARGIN)
+			passed = nap(lock, deadline);
+		else if (__atomic_compare_exchange_n(&lock->next, &ticket, ticket + 1, false, __ATOMIC_RELAXED,
+						     __ATOMIC_RELAXED))
+			return wait_for_turn(lock, ticket, deadline);
+	}
 }
 
 /*
@@ -262,7 +270,7 @@ static uint32_t give_turn(gsync_oticket_t *lock, uint32_t heir, bool *slept)
 		if ((before & channel(heir)) == 0)
 			return heir;
 		/* Nobody took it, so this thread still holds the lock, and the memory. */
-		__atomic_fetch_and(turn, ~(uint64_t)channel(heir), __ATOMIC_RELAXED);
+		__atomic_fetch_and(turn, ~(uint64_t)channel(heir), __ATOMIC_ACQUIRE);
 	}
 }
 

@@ -35,7 +35,8 @@
 GSYNC_BEGIN_DECLS
 
 typedef struct gsync_barrier {
-	uint64_t state; /* the phase, who has arrived, who is leaving: primitives/barrier.c */
+	/* The phase, who has arrived, who is leaving: primitives/barrier.c. */
+	uint64_t state __attribute__((aligned(8)));
 	uint32_t count;
 	uint32_t flags;
 } gsync_barrier_t;

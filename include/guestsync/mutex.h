@@ -56,7 +56,7 @@ GSYNC_API int gsync_mutex_destroy(gsync_mutex_t *mutex);
 
 /*
  * Like lock, but gives up at DEADLINE. Returns 0 with the mutex held, ETIMEDOUT
- * without it, EINVAL when DEADLINE's nanoseconds are out of range. A mutex that
+ * without it, EINVAL when it would have to wait and DEADLINE's nanoseconds are out of range. A mutex that
  * is free is taken even when DEADLINE has passed.
  */
 GSYNC_API int gsync_mutex_timedlock(gsync_mutex_t *mutex, const struct timespec *deadline);

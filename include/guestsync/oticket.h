@@ -16,9 +16,10 @@
  * so that the wake-up is over when the turn comes (opportunistic wake-up).
  *
  * Order: first come, first served, from the moment a ticket is drawn. A timed
- * call may give its place up; the order of the others stays. With more than 120
- * threads waiting, a timed call draws its ticket only once the queue is shorter
- * (it polls about every millisecond); an untimed call always draws at once.
+ * call may give its place up; the order of the others stays. Behind more than 120
+ * tickets, also such as were given up, a timed call draws its own only once the
+ * queue is shorter (it polls about every millisecond, and is then no waiter that
+ * destroy would see); an untimed call always draws at once.
  *
  *                      may block  may spin  signal handler       after fork
  *   lock               yes        yes       no                   held locks stay held in the child
@@ -29,7 +30,8 @@
  * A zeroed object is a valid, unlocked, process-private lock. A lock in shared
  * memory must be made by gsync_oticket_init(…, GSYNC_PROCESS_SHARED).
  * unlock never touches the lock after another thread may have taken, released
- * and freed it. At most 2^22 - 1 threads may wait at once (Linux runs fewer).
+ * and freed it. At most 2^22 - 1 threads may wait at once (Linux runs fewer); beyond
+ * some 16000, those who wait poll about every millisecond.
  *
  * Not guaranteed: speed. Once more threads wait than there are CPUs, every
  * hand-over in order costs a context switch; gsync_mutex does not pay that.
@@ -44,7 +46,8 @@ GSYNC_BEGIN_DECLS
 #define GSYNC_OTICKET_TURNS_ 4u
 
 typedef struct gsync_oticket {
-	uint64_t turn[GSYNC_OTICKET_TURNS_]; /* ticket T waits for its turn on turn[T % 4]: primitives/oticket.c */
+	/* Ticket T waits for its turn on turn[T % 4]: primitives/oticket.c. */
+	uint64_t turn[GSYNC_OTICKET_TURNS_] __attribute__((aligned(8)));
 	uint32_t next;	  /* the next ticket to draw */
 	uint32_t serving; /* the ticket that holds the lock, or held it last; written by its holder */
 	uint32_t flags;
@@ -69,7 +72,7 @@ GSYNC_API int gsync_oticket_destroy(gsync_oticket_t *lock);
 
 /*
  * Like lock, but gives its place up at DEADLINE. Returns 0 with the lock held,
- * ETIMEDOUT without it, EINVAL when DEADLINE's nanoseconds are out of range. A
+ * ETIMEDOUT without it, EINVAL when it would have to wait and DEADLINE's nanoseconds are out of range. A
  * lock that is free is taken even when DEADLINE has passed.
  */
 GSYNC_API int gsync_oticket_timedlock(gsync_oticket_t *lock, const struct timespec *deadline);
@@ -98,7 +101,7 @@ static inline int gsync_oticket_trylock(gsync_oticket_t *lock)
 	if (!gsync_oticket_is_turn_(turn, ticket) ||
 	    !__atomic_compare_exchange_n(&lock->next, &ticket, ticket + 1, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return EBUSY;
-	__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELAXED);
+	__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELEASE);
 	return 0;
 }
 
@@ -108,7 +111,7 @@ static inline void gsync_oticket_lock(gsync_oticket_t *lock)
 	uint64_t turn = __atomic_load_n(&lock->turn[ticket % GSYNC_OTICKET_TURNS_], __ATOMIC_ACQUIRE);
 
 	if (GSYNC_LIKELY(gsync_oticket_is_turn_(turn, ticket)))
-		__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELAXED);
+		__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELEASE);
 	else
 		gsync_oticket_lock_slow_(lock, ticket);
 }

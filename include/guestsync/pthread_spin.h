@@ -35,7 +35,8 @@
 #error "spin locks are POSIX.1-2001: compile with -D_POSIX_C_SOURCE=200112L or -D_GNU_SOURCE"
 #endif
 
-GSYNC_STATIC_ASSERT(sizeof(pthread_spinlock_t) == sizeof(gsync_spinlock_t), "the shim must not change the layout of structures");
+GSYNC_STATIC_ASSERT(sizeof(pthread_spinlock_t) == sizeof(gsync_spinlock_t),
+		    "the shim must not change the layout of structures");
 
 /* POSIX code may hold its locks in volatile objects; the lock itself is only touched atomically. */
 static inline gsync_spinlock_t *gsync_shim_spinlock_(volatile gsync_spinlock_t *lock)

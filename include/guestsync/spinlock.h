@@ -54,7 +54,7 @@ GSYNC_API int gsync_spinlock_destroy(gsync_spinlock_t *lock);
 
 /*
  * Like lock, but gives up at DEADLINE. Returns 0 with the lock held, ETIMEDOUT
- * without it, EINVAL when DEADLINE's nanoseconds are out of range. A lock that
+ * without it, EINVAL when it would have to wait and DEADLINE's nanoseconds are out of range. A lock that
  * is free is taken even when DEADLINE has passed.
  */
 GSYNC_API int gsync_spinlock_timedlock(gsync_spinlock_t *lock, const struct timespec *deadline);

@@ -95,7 +95,7 @@ static void phases_wrap(void **state)
 	assert_non_null(party);
 	party->count = 2;
 	assert_int_equal(gsync_barrier_init(&party->barrier, 2, 0), 0);
-	party->barrier.state = (uint64_t)(UINT32_MAX - 2 * (PHASES / 2) + 1) << 32;
+	party->barrier.state = (uint64_t)(UINT32_MAX - PHASES + 1) << 32;
 	other = test_thread(pass_phases, party);
 	pass_phases(party);
 	test_join(other);
@@ -190,6 +190,38 @@ static void more_threads_than_participants_pass_in_groups(void **state)
 	assert_int_equal(gsync_barrier_destroy(&flow.barrier), 0);
 }
 
+/*
+ * Four have arrived at a barrier of two, but nobody has ended a phase yet: who
+ * comes now belongs to the third. What the stalled four would do is done by hand.
+ */
+static void one_who_comes_two_phases_early_waits_for_its_own(void **state)
+{
+	const uint64_t end_phase = ((uint64_t)1 << 33) - 2;
+	struct flow flow = { GSYNC_BARRIER_INIT(2), 2, 0 };
+	pthread_t early;
+	pthread_t last;
+
+	(void)state;
+	flow.barrier.state = 4;
+	flow.left = 1;
+	early = test_thread(wait_while_there_is_work, &flow);
+	while ((uint32_t)__atomic_load_n(&flow.barrier.state, __ATOMIC_ACQUIRE) != 5)
+		sched_yield();
+	for (int i = 0; i < 2; i++) {
+		test_sleep_ms(2);
+		assert_int_equal((uint32_t)__atomic_load_n(&flow.barrier.state, __ATOMIC_ACQUIRE), 5 - 2 * i);
+		__atomic_fetch_add(&flow.barrier.state, end_phase, __ATOMIC_ACQ_REL);
+	}
+	test_sleep_ms(2);
+	assert_int_equal((uint32_t)__atomic_load_n(&flow.barrier.state, __ATOMIC_ACQUIRE), 1);
+	__atomic_store_n(&flow.left, 1u, __ATOMIC_RELAXED);
+	last = test_thread(wait_while_there_is_work, &flow);
+	test_join(early);
+	test_join(last);
+	assert_int_equal(flow.serials, 1);
+	assert_int_equal(gsync_barrier_destroy(&flow.barrier), 0);
+}
+
 static void processes_wait_for_each_other(void **state)
 {
 	struct party *party = test_shared_memory(sizeof(*party));
@@ -224,6 +256,7 @@ int main(void)
 		cmocka_unit_test(may_be_destroyed_and_freed_as_soon_as_one_wait_returned),
 		cmocka_unit_test(destroy_refuses_while_threads_wait),
 		cmocka_unit_test(more_threads_than_participants_pass_in_groups),
+		cmocka_unit_test(one_who_comes_two_phases_early_waits_for_its_own),
 		cmocka_unit_test(processes_wait_for_each_other),
 	};
 

@@ -8,7 +8,10 @@
 
 #include "bench/locks.h"
 
+#include <linux/seccomp.h>
 #include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_TSAN true
@@ -300,6 +303,38 @@ static void memory_may_be_freed_right_after_the_last_unlock(void **state)
 	}
 }
 
+/* In the strictest seccomp mode any call but read, write and exit kills. */
+static void a_free_lock_is_used_without_a_system_call(void **state)
+{
+	struct actor actors[THREADS];
+	struct arena *arena = new_arena(actors);
+	pid_t child;
+
+	(void)state;
+	if (!kind->ours || UNDER_TSAN) { /* whose own calls would be killed */
+		free_arena(arena);
+		return;
+	}
+	child = fork();
+	assert_int_not_equal(child, -1);
+	if (child == 0) {
+		struct timespec past = { 0, 0 };
+
+		prctl(PR_SET_SECCOMP, SECCOMP_MODE_STRICT);
+		for (int i = 0; i < 1000; i++) {
+			kind->lock(&arena->object, &arena->nodes[0]);
+			kind->unlock(&arena->object, &arena->nodes[0]);
+			if (kind->trylock(&arena->object, &arena->nodes[0]) == 0)
+				kind->unlock(&arena->object, &arena->nodes[0]);
+			if (kind->timedlock(&arena->object, &arena->nodes[0], &past) == 0)
+				kind->unlock(&arena->object, &arena->nodes[0]);
+		}
+		syscall(SYS_exit, 0);
+	}
+	test_child_succeeded(child);
+	free_arena(arena);
+}
+
 static void processes_exclude_each_other(void **state)
 {
 	struct arena *arena = test_shared_memory(sizeof(*arena));
@@ -361,6 +396,7 @@ static int run_contract(const struct bench_lock *lock)
 		cmocka_unit_test(giving_up_strands_nobody),
 		cmocka_unit_test(all_waiters_get_through_after_a_long_hold),
 		cmocka_unit_test(memory_may_be_freed_right_after_the_last_unlock),
+		cmocka_unit_test(a_free_lock_is_used_without_a_system_call),
 		cmocka_unit_test(processes_exclude_each_other),
 		cmocka_unit_test(a_sleeper_is_woken_by_another_process),
 	};

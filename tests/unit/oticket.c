@@ -4,6 +4,8 @@
 
 #include <guestsync/oticket.h>
 
+#include <signal.h>
+
 #define WAITERS 12
 #define LAST_TICKET UINT32_MAX
 
@@ -209,6 +211,55 @@ static void a_timed_waiter_behind_a_long_line_still_gives_up_in_time(void **stat
 	gsync_oticket_unlock(&lock);
 }
 
+/* Bugs once, all three: serving stands still while the lock is free, and an interrupted nap ended the call. */
+static void a_timed_waiter_outside_the_line_takes_a_lock_that_became_free(void **state)
+{
+	struct timespec past = { 0, 0 };
+	struct impatient late = { test_deadline(60000), -1 };
+	pthread_t outside;
+
+	(void)state;
+	start_at(0);
+	gsync_oticket_lock(&lock);
+	while (lock.next < 121)
+		assert_int_equal(gsync_oticket_timedlock(&lock, &past), ETIMEDOUT);
+	outside = test_thread(wait_impatiently, &late);
+	test_sleep_ms(5);
+	gsync_oticket_unlock(&lock);
+	test_join(outside);
+	assert_int_equal(late.result, 0);
+	assert_false(test_has_passed(&late.deadline));
+}
+
+static void ignore_signal(int number)
+{
+	(void)number;
+}
+
+static void a_timed_waiter_outside_the_line_waits_out_its_time_despite_signals(void **state)
+{
+	const struct sigaction ignore = { .sa_handler = ignore_signal };
+	struct timespec past = { 0, 0 };
+	struct impatient self = { test_deadline(100), -1 };
+	pthread_t outside;
+
+	(void)state;
+	assert_int_equal(sigaction(SIGUSR1, &ignore, NULL), 0);
+	start_at(0);
+	gsync_oticket_lock(&lock);
+	while (lock.next < 121)
+		assert_int_equal(gsync_oticket_timedlock(&lock, &past), ETIMEDOUT);
+	finished = 0;
+	outside = test_thread(wait_impatiently, &self);
+	while (!test_has_passed(&self.deadline)) {
+		assert_true(__atomic_load_n(&finished, __ATOMIC_ACQUIRE) == 0 || test_has_passed(&self.deadline));
+		pthread_kill(outside, SIGUSR1);
+	}
+	test_join(outside);
+	assert_int_equal(self.result, ETIMEDOUT);
+	gsync_oticket_unlock(&lock);
+}
+
 static void no_sleeper_and_no_mark_is_left_behind(void **state)
 {
 	(void)state;
@@ -230,6 +281,8 @@ int main(void)
 		cmocka_unit_test(who_gives_up_leaves_the_order_of_the_others),
 		cmocka_unit_test(a_line_of_which_all_gave_up_leaves_the_lock_free),
 		cmocka_unit_test(a_timed_waiter_behind_a_long_line_still_gives_up_in_time),
+		cmocka_unit_test(a_timed_waiter_outside_the_line_takes_a_lock_that_became_free),
+		cmocka_unit_test(a_timed_waiter_outside_the_line_waits_out_its_time_despite_signals),
 		cmocka_unit_test(no_sleeper_and_no_mark_is_left_behind),
 	};
 
