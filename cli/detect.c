@@ -3,28 +3,6 @@
 #include "cli/cli.h"
 #include "cli/machine.h"
 #include <getopt.h>
-#include <string.h>
-
-#define STEAL_WORTH_A_WORD 1.0 /* percent */
-
-static const struct {
-	const char *name;
-	const char *title;
-} titles[] = {
-	{ "kvm", "a virtual machine of KVM" },
-	{ "qemu", "a virtual machine of QEMU, perhaps emulated without KVM" },
-	{ "microsoft", "a virtual machine of Microsoft Hyper-V" },
-	{ "xen", "a virtual machine of Xen" },
-	{ "vmware", "a virtual machine of VMware" },
-	{ "oracle", "a virtual machine of Oracle VirtualBox" },
-	{ "parallels", "a virtual machine of Parallels" },
-	{ "bhyve", "a virtual machine of bhyve" },
-	{ "apple", "a virtual machine of Apple Virtualization" },
-	{ "amazon", "a virtual machine of Amazon EC2" },
-	{ "google", "a virtual machine of Google Compute Engine" },
-	{ "unknown", "a virtual machine of a kind that guestsync does not know" },
-	{ "none", "no virtual machine, as far as anything shows" },
-};
 
 static void print_help(void)
 {
@@ -34,54 +12,6 @@ static void print_help(void)
 	      "  --json   for programs: one JSON object; null = unknown, or no such limit\n"
 	      "  --help   this text\n",
 	      stdout);
-}
-
-static void print_what(const struct gsync_facts *facts)
-{
-	const char *name = facts->hypervisor.name;
-	size_t i;
-
-	fputs("This is ", stdout);
-	for (i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
-		if (strcmp(titles[i].name, name) == 0)
-			break;
-	if (i < sizeof(titles) / sizeof(titles[0]))
-		fputs(titles[i].title, stdout);
-	else
-		printf("a virtual machine of %s", name);
-	if (strcmp(facts->container, "none") != 0)
-		printf(", and in it a container (%s)", facts->container);
-	fputs(".\n", stdout);
-}
-
-static void print_cpu_share(const struct gsync_facts *facts)
-{
-	const struct gsync_cpus *cpus = &facts->cpus;
-
-	printf("This process can use %.4g CPU%s at a time", cpus->usable, cpus->usable > 1 ? "s" : "");
-	if (cpus->quota > 0 && cpus->quota <= cpus->usable)
-		fputs(": a cgroup quota says so", stdout);
-	else if (cpus->affinity > 0 && cpus->affinity < cpus->online)
-		fputs(": its affinity mask says so", stdout);
-	fputs(".\n", stdout);
-	if (facts->steal_percent >= STEAL_WORTH_A_WORD)
-		printf("The host took %.1f %% of the CPU time since boot for others: a holder may stop at any time.\n",
-		       facts->steal_percent);
-}
-
-static void print_advice(const struct gsync_calibration *calibration, const struct gsync_profile *profile)
-{
-	if (profile->spin_ns == 0) {
-		fputs("A waiter should not spin at all, but sleep at once", stdout);
-		if (profile->usable_cpus <= 1)
-			fputs(": while it spins, the holder has no CPU to run on", stdout);
-		fputs(".\n", stdout);
-		return;
-	}
-	printf("A waiter should spin for at most %.1f us", profile->spin_ns / 1000.0);
-	if (calibration->pause_ns > 0)
-		printf(" (about %.0f PAUSEs)", profile->spin_ns / calibration->pause_ns);
-	printf(", then sleep: waking a sleeper costs %.1f us here.\n", calibration->wake_ns / 1000);
 }
 
 static int print_json(const struct gsync_facts *facts, const struct gsync_calibration *calibration,
@@ -109,10 +39,6 @@ static int detect(bool json)
 	gsync_facts_read(&gsync_source_machine, &facts);
 	if (json)
 		return print_json(&facts, calibration, profile);
-	print_what(&facts);
-	print_cpu_share(&facts);
-	print_advice(calibration, profile);
-	fputc('\n', stdout);
 	cli_machine_print(stdout, &facts, calibration, profile);
 	return CLI_OK;
 }

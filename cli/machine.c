@@ -195,7 +195,8 @@ void cli_machine_print(FILE *out, const struct gsync_facts *facts, const struct 
 {
 	size_t i;
 
-	fputs("Machine\n", out);
+	cli_machine_say(out, facts, calibration, profile);
+	fputs("\nMachine\n", out);
 	print_hypervisor(out, &facts->hypervisor);
 	fprintf(out, "  %-14s %s\n", "container", facts->container);
 	print_cpus(out, &facts->cpus);

@@ -18,6 +18,11 @@
 json_t *cli_machine_json(const struct gsync_facts *facts, const struct gsync_calibration *calibration,
 			 const struct gsync_profile *profile);
 
+/* In a few sentences: what this is, what CPU it gets, how long a waiter should spin. */
+void cli_machine_say(FILE *out, const struct gsync_facts *facts, const struct gsync_calibration *calibration,
+		     const struct gsync_profile *profile);
+
+/* The same, and every fact, measurement and threshold. */
 void cli_machine_print(FILE *out, const struct gsync_facts *facts, const struct gsync_calibration *calibration,
 		       const struct gsync_profile *profile);
 
