@@ -130,7 +130,7 @@ static bool has_errors(const struct bench_sample *sample)
 
 static bool has_run(const struct bench_sample *sample)
 {
-	return sample->ops_per_s > 0 || sample->errors > 0;
+	return (sample->ops_per_s > 0 && sample->wait_max_ns > 0) || sample->errors > 0;
 }
 
 static void a_lock_without_exclusion_is_reported(void **state)

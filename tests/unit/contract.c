@@ -25,7 +25,6 @@
 #endif
 
 #define THREADS 4
-#define ROUNDS (UNDER_TSAN ? 300 : 2000)
 
 static const struct bench_lock *kind;
 
@@ -62,6 +61,22 @@ static void free_arena(struct arena *arena)
 	free(arena);
 }
 
+/* Strict spin locks with more threads than CPUs crawl; that is their nature, not their contract. */
+static bool crawls(void)
+{
+	return kind->fifo && !kind->ours;
+}
+
+static int contenders(void)
+{
+	return crawls() ? 2 : THREADS;
+}
+
+static long rounds(void)
+{
+	return UNDER_TSAN ? 300 : crawls() ? 100 : 2000;
+}
+
 /* ThreadSanitizer 14 does not know glibc's pthread_mutex_clocklock, and would take its users for racing. */
 static bool has_timedlock(void)
 {
@@ -84,7 +99,7 @@ static void *increment(void *argument)
 {
 	struct actor *self = argument;
 
-	for (long i = 0; i < ROUNDS; i++) {
+	for (long i = 0; i < rounds(); i++) {
 		kind->lock(&self->arena->object, self->node);
 		critical(self->arena, i);
 		kind->unlock(&self->arena->object, self->node);
@@ -102,11 +117,6 @@ static void run_all(void *(*main)(void *), struct actor actors[THREADS], int cou
 		test_join(threads[i]);
 }
 
-/* Strict spin locks with more threads than CPUs crawl; that is their nature, not their contract. */
-static int contenders(void)
-{
-	return kind->fifo && !kind->ours ? 2 : THREADS;
-}
 
 static void excludes(void **state)
 {
@@ -115,7 +125,7 @@ static void excludes(void **state)
 
 	(void)state;
 	run_all(increment, actors, contenders());
-	assert_int_equal(arena->counter, (long)contenders() * ROUNDS);
+	assert_int_equal(arena->counter, (long)contenders() * rounds());
 	assert_int_equal(arena->failures, 0);
 	free_arena(arena);
 }
@@ -140,7 +150,7 @@ static void *increment_by_trylock(void *argument)
 {
 	struct actor *self = argument;
 
-	for (long i = 0; i < ROUNDS; i++) {
+	for (long i = 0; i < rounds(); i++) {
 		while (kind->trylock(&self->arena->object, self->node) != 0)
 			sched_yield();
 		critical(self->arena, i);
@@ -157,7 +167,7 @@ static void trylock_excludes(void **state)
 	(void)state;
 	if (kind->trylock) {
 		run_all(increment_by_trylock, actors, contenders());
-		assert_int_equal(arena->counter, (long)contenders() * ROUNDS);
+		assert_int_equal(arena->counter, (long)contenders() * rounds());
 		assert_int_equal(arena->failures, 0);
 	}
 	free_arena(arena);
@@ -205,7 +215,7 @@ static void *increment_impatiently(void *argument)
 	struct actor *self = argument;
 	unsigned random = (unsigned)(uintptr_t)self->node;
 
-	for (long i = 0; i < ROUNDS; i++) {
+	for (long i = 0; i < rounds(); i++) {
 		struct timespec deadline = test_deadline(0);
 
 		random = random * 1103515245 + 12345;
@@ -353,7 +363,7 @@ static void processes_exclude_each_other(void **state)
 		}
 		increment(&parent);
 		test_child_succeeded(child);
-		assert_int_equal(arena->counter, 2L * ROUNDS);
+		assert_int_equal(arena->counter, 2L * rounds());
 		assert_int_equal(arena->failures, 0);
 	}
 	munmap(arena, sizeof(*arena));
