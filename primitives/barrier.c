@@ -139,7 +139,7 @@ static void wait_for_end(gsync_barrier_t *barrier, uint32_t phase)
 
 	if (spin(barrier, phase))
 		return;
-	gsync_patience_ended();
+	gsync_patience_ended(NULL);
 	while (!has_ended(seen = look(barrier), phase)) {
 		if ((seen & SLEEPERS) == 0 &&
 		    !__atomic_compare_exchange_n(&barrier->state, &seen, seen | SLEEPERS, false, __ATOMIC_RELAXED,

@@ -217,7 +217,7 @@ static bool give_up(gsync_oticket_t *lock, uint32_t ticket)
 static int wait_for_turn(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
 {
 	while (!spin(lock, ticket)) {
-		gsync_patience_ended();
+		gsync_patience_ended(deadline);
 		if ((sleep_on(lock, ticket, deadline) || (deadline && gsync_deadline_passed(deadline))) &&
 		    give_up(lock, ticket))
 			return ETIMEDOUT;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * What of the spin engine is not hot.
+ *
  * The throttled yield: letting others run is the best thing a waiter can do
  * while its own threads crowd the CPUs, and the worst beside foreign work, to
  * which it would hand whole time slices. So one yield that was slow to come
@@ -7,7 +9,22 @@
  */
 #include "primitives/spin.h"
 
+#include "primitives/futex.h"
+
 #include <sched.h>
+
+#define TUNING_NS 20000000u /* the most that measuring may take */
+
+void gsync_patience_ended(const struct timespec *deadline)
+{
+	struct timespec done;
+
+	if (gsync_tuning() != &gsync_tuning_untuned)
+		return;
+	done = gsync_deadline_in(TUNING_NS);
+	if (!deadline || gsync_deadline_before(&done, deadline))
+		gsync_tune();
+}
 
 /* Until when nobody yields; in ticks. A race on it loses a hint, nothing more. */
 static uint64_t recess_end;

@@ -21,12 +21,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* A waiter is about to sleep: the moment to learn what sleeping costs here. */
-static inline void gsync_patience_ended(void)
-{
-	if (gsync_tuning() == &gsync_tuning_untuned)
-		gsync_tune();
-}
+/*
+ * A waiter is about to sleep until DEADLINE (NULL = none): the moment to learn
+ * what sleeping costs here, unless that would make it miss its deadline.
+ */
+void gsync_patience_ended(const struct timespec *deadline);
 
 struct gsync_spin {
 	uint64_t start;
