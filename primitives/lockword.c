@@ -44,8 +44,8 @@
  * other sleeper needs a timeout. A guard that gives up clears W and P together, so
  * that the one it wakes, standing for the rest, becomes the guard if it sleeps again.
  *
- * Fork. The child inherits P, but not the guard. So P is the number of the process,
- * in the order of descent, whose guard it means; to any other process it is 0.
+ * Fork. The child inherits P, but not the guard. So P is a number that a process
+ * does not share with its ancestors; a waiter that finds another's takes it for 0.
  *
  * Death. (2) and (3) assume that who was woken lives. Processes that share a lock
  * can be killed one by one; so for S there is no guard, no plain store and no
@@ -69,7 +69,7 @@
 #include "primitives/futex.h"
 #include "primitives/spin.h"
 
-#include <unistd.h>
+#include <sys/mman.h>
 
 #define L GSYNC_LOCKWORD_L_
 #define P (0xffu << 8)
@@ -95,23 +95,44 @@ int gsync_lockword_destroy(gsync_lockword_t *lock)
 	return (__atomic_load_n(&lock->word, __ATOMIC_ACQUIRE) & L) == 0 ? 0 : EBUSY;
 }
 
+/* A word that reads 0 in a process until it is written there: the kernel clears it in a child. NULL = not to be had. */
+static uint32_t *own_word(void)
+{
+	static uint32_t *word;
+	uint32_t *seen = __atomic_load_n(&word, __ATOMIC_ACQUIRE);
+	uint32_t *page;
+
+	if (seen)
+		return seen;
+	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (page == MAP_FAILED)
+		return NULL;
+	if (madvise(page, sizeof(*page), MADV_WIPEONFORK) == 0 &&
+	    __atomic_compare_exchange_n(&word, &seen, page, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+		return page;
+	munmap(page, sizeof(*page));
+	return seen;
+}
+
 /*
- * This process as a value of P: 1, and one more with each fork that lies between
- * it and the first of its ancestors that slept on a lock. Comes round after 255.
+ * This process as a value of P: one more than the nearest ancestor that had one.
+ * Comes round after 255. 0 = unknown: then every waiter that sets W is a guard.
  */
 static uint32_t process_mark(void)
 {
-	static uint64_t known; /* upper half: a process; lower half: its value */
-	uint64_t seen = __atomic_load_n(&known, __ATOMIC_RELAXED);
-	uint64_t self = (uint64_t)(uint32_t)getpid() << 32;
+	static uint32_t last; /* inherited by children */
+	int caller_errno = errno;
+	uint32_t *own = own_word();
+	uint32_t mark = own ? __atomic_load_n(own, __ATOMIC_RELAXED) : 0;
 
-	while ((seen & ~(uint64_t)UINT32_MAX) != self) {
-		uint64_t mine = self | ((uint32_t)seen % 255 + 1);
+	errno = caller_errno;
+	if (own && mark == 0) {
+		uint32_t fresh = __atomic_add_fetch(&last, 1u, __ATOMIC_RELAXED) % 255 + 1;
 
-		if (__atomic_compare_exchange_n(&known, &seen, mine, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			seen = mine;
+		if (__atomic_compare_exchange_n(own, &mark, fresh, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			mark = fresh;
 	}
-	return (uint32_t)seen << 8;
+	return mark << 8;
 }
 
 /* What a waiter knows of its own past. */
@@ -204,7 +225,7 @@ static bool sleep_on(gsync_lockword_t *lock, uint32_t seen, struct waiter *self,
 	if (GSYNC_LOCKWORD_PLAIN_STORE_ && !shared && (seen & W) == 0) {
 		uint32_t mark = process_mark();
 
-		becomes_guard = (seen & P) != mark;
+		becomes_guard = mark == 0 || (seen & P) != mark;
 		sleeping = (sleeping & ~P) | mark;
 	}
 	if (sleeping != seen && !change(lock, seen, sleeping, __ATOMIC_RELAXED))

@@ -218,7 +218,7 @@ static int wait_for_turn(gsync_oticket_t *lock, uint32_t ticket, const struct ti
 {
 	while (!spin(lock, ticket)) {
 		gsync_patience_ended(deadline);
-		if ((sleep_on(lock, ticket, deadline) || (deadline && gsync_deadline_passed(deadline))) &&
+		if (((deadline && gsync_deadline_passed(deadline)) || sleep_on(lock, ticket, deadline)) &&
 		    give_up(lock, ticket))
 			return ETIMEDOUT;
 	}

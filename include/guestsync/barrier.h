@@ -17,7 +17,8 @@
  *   destroy            yes, until all who were released have left wait
  *
  * A barrier may be destroyed, and its memory freed, as soon as any wait has
- * returned: destroy waits for the threads that are still on their way out.
+ * returned: destroy waits for the threads that are still on their way out (for
+ * ever, where one of them belonged to a process that was killed).
  *
  * A zeroed object is a valid, process-private barrier of one participant. A
  * barrier in shared memory must be made by gsync_barrier_init(…,

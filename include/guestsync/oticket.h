@@ -25,7 +25,7 @@
  *   lock               yes        yes       no                   held locks stay held in the child
  *   timedlock          yes        yes       no                   "
  *   trylock            no         no        yes                  "
- *   unlock             no         no        yes, if it holds it  "
+ *   unlock             no         no        yes, if it holds it  "; if others waited, make it anew instead
  *
  * A zeroed object is a valid, unlocked, process-private lock. A lock in shared
  * memory must be made by gsync_oticket_init(…, GSYNC_PROCESS_SHARED).

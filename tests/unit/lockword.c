@@ -186,6 +186,44 @@ static void a_forked_child_does_not_count_on_its_parents_guard(void **state)
 	test_child_succeeded(child);
 }
 
+/* The mark must change with every fork, whatever the PIDs. */
+static void each_generation_of_forks_has_its_own_mark(void **state)
+{
+	uint32_t *marks = test_shared_memory(4096);
+	pid_t child;
+
+	(void)state;
+	if (!GSYNC_LOCKWORD_PLAIN_STORE_)
+		skip();
+	for (int generation = 0; generation < 4; generation++) {
+		struct crowd crowd = { GSYNC_MUTEX_INIT, 0, 0 };
+		pthread_t sleeper;
+
+		gsync_mutex_lock(&crowd.mutex);
+		sleeper = test_thread(pass_once, &crowd);
+		test_until_set(&crowd.mutex.lock.word, SLEEPERS);
+		marks[generation] = crowd.mutex.lock.byte[1];
+		gsync_mutex_unlock(&crowd.mutex);
+		test_join(sleeper);
+		child = fork();
+		assert_int_not_equal(child, -1);
+		if (child != 0) {
+			int status;
+
+			waitpid(child, &status, 0);
+			if (generation > 0)
+				_exit(0);
+			break;
+		}
+	}
+	if (child == 0)
+		_exit(0);
+	for (int i = 0; i < 4; i++)
+		for (int k = 0; k < i; k++)
+			assert_int_not_equal(marks[i], marks[k]);
+	munmap(marks, 4096);
+}
+
 static void a_shared_mutex_is_never_handed_over(void **state)
 {
 	gsync_mutex_t mutex;
@@ -253,6 +291,7 @@ int main(void)
 		cmocka_unit_test(sleepers_missed_by_a_plain_unlock_get_the_lock_all_the_same),
 		cmocka_unit_test(a_guard_that_gives_up_leaves_no_one_behind),
 		cmocka_unit_test(a_forked_child_does_not_count_on_its_parents_guard),
+		cmocka_unit_test(each_generation_of_forks_has_its_own_mark),
 		cmocka_unit_test(a_shared_mutex_is_never_handed_over),
 		cmocka_unit_test(a_sleeper_gets_a_mutex_that_another_retakes_at_once),
 		cmocka_unit_test(a_hand_over_finds_nobody_and_the_mutex_stays_held),
