@@ -265,7 +265,7 @@ static void sleep_ns(const struct bench_job *job, uint64_t ns)
 
 	while (now < until && !bench_interrupt) {
 		uint64_t wake = until - now > LOOK_NS ? now + LOOK_NS : until;
-		struct timespec deadline = { (time_t)(wake / NS_PER_S), (long)(wake % NS_PER_S) };
+		struct timespec deadline = gsync_timespec(wake);
 
 		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL);
 		if (wake < until && job->tick != NULL)
@@ -343,17 +343,10 @@ static uint64_t barrier_errors(const struct bench_stage *stage)
 	return errors + (stage->reports_serial ? difference(serials, episodes) : 0);
 }
 
-static double ticks_per_ns(void)
-{
-	const struct gsync_calibration *calibration = gsync_calibration_of_process();
-
-	return calibration->counter_trusted && calibration->counter_mhz > 0 ? calibration->counter_mhz / 1000 : 1;
-}
-
 static void summarize_waits(const struct bench_stage *stage, struct bench_sample *sample)
 {
 	static struct bench_histogram all; /* too big for a stack; there is one measurer */
-	double per_ns = ticks_per_ns();
+	double per_ns = gsync_ticks_per_ns(gsync_calibration_of_process());
 
 	memset(&all, 0, sizeof(all));
 	for (unsigned i = 0; i < stage->threads; i++)

@@ -52,7 +52,7 @@ static _Noreturn void be_a_hog(void)
 
 static void sleep_until(uint64_t ns)
 {
-	struct timespec deadline = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+	struct timespec deadline = gsync_timespec(ns);
 
 	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL) == EINTR)
 		;

@@ -38,7 +38,7 @@ static const struct threshold thresholds[] = {
 	THRESHOLD(spin_ns, "ns, a waiter of a mutex or spinlock spins before it sleeps"),
 	THRESHOLD(backoff_ns, "ns, its longest pause between two looks at the lock"),
 	THRESHOLD(fair_ns, "ns, a mutex with sleepers is handed to one of them this often"),
-	THRESHOLD(repair_ns, "ns, until a spinlock's missed wake-up is repaired"),
+	THRESHOLD(repair_ns, "ns, until a missed wake-up of a mutex or spinlock is repaired"),
 	THRESHOLD(near_ns, "ns, the next in line of an oticket spins; each further back half of it"),
 	THRESHOLD(eager, "waiters of an oticket beyond the next are woken ahead of their turn"),
 	THRESHOLD(yield_ns, "ns, waiters of an oticket yield before they sleep, when CPUs are short"),

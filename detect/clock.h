@@ -29,6 +29,14 @@ static inline uint64_t gsync_monotonic_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* A time of the monotonic clock as the kernel takes it. */
+static inline struct timespec gsync_timespec(uint64_t ns)
+{
+	struct timespec time = { (time_t)(ns / 1000000000u), (long)(ns % 1000000000u) };
+
+	return time;
+}
+
 /* The CPU's own counter; 0 on an architecture where we know none. */
 static inline uint64_t gsync_counter(void)
 {

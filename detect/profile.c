@@ -71,7 +71,7 @@ static struct gsync_profile profile;
 
 static void fill_tuning(void)
 {
-	double ticks_per_ns = calibration.counter_trusted ? calibration.counter_mhz / 1e3 : 1;
+	double ticks_per_ns = gsync_ticks_per_ns(&calibration);
 	double backoff = calibration.pause_ns > 0 ? profile.backoff_ns / calibration.pause_ns : 1;
 
 	tuning = (struct gsync_tuning){
@@ -118,11 +118,13 @@ static bool is_tuned(void)
 /* True when this process has measured; false when another thread is at it. */
 static bool try_to_settle(void)
 {
-	pid_t self = getpid();
-	pid_t seen = __atomic_load_n(&claimant, __ATOMIC_RELAXED);
+	pid_t self;
+	pid_t seen;
 
 	if (is_tuned())
 		return true;
+	self = getpid();
+	seen = __atomic_load_n(&claimant, __ATOMIC_RELAXED);
 	if (seen == self || !__atomic_compare_exchange_n(&claimant, &seen, self, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return false;
 	measure();

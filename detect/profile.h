@@ -16,7 +16,6 @@ struct gsync_calibration {
 	const char *counter_why; /* in words: why it may be trusted, or why not */
 	double pause_ns;	/* one PAUSE */
 	double wake_ns;		/* from the wake-up of a sleeper on an idle CPU until it runs */
-	double took_ms;		/* what measuring cost */
 };
 
 /* Thresholds in ns, so that they mean the same on every machine. */
@@ -24,15 +23,21 @@ struct gsync_profile {
 	uint32_t spin_ns;	  /* mutex, spinlock: how long a waiter spins before it sleeps */
 	uint32_t backoff_ns;	  /* mutex, spinlock: longest pause between two looks at the lock */
 	uint32_t fair_ns;	  /* mutex: while threads sleep, hand over to one of them this often */
-	uint32_t repair_ns;	  /* spinlock: a missed wake-up is repaired after this time */
+	uint32_t repair_ns;	  /* mutex, spinlock: a missed wake-up is repaired after this time */
 	uint32_t near_ns;	  /* oticket: how long the next in line spins; each place further back half of it */
 	uint32_t eager;		  /* oticket: how many waiters beyond the next are woken ahead of their turn */
 	uint32_t yield_ns;	  /* oticket: how long waiters yield before they sleep, when CPUs are short */
 	uint32_t yield_places;	  /* oticket: and how near the turn must be for that */
 	uint32_t barrier_ns;	  /* barrier: how long to spin when every participant can have a CPU */
-	uint32_t barrier_yields;  /* barrier: how often to yield before sleeping, when or after that */
+	uint32_t barrier_yields;  /* barrier: how often to yield, after that or instead, before it sleeps */
 	uint32_t usable_cpus;	  /* the CPUs these rules counted on, rounded up */
 };
+
+/* What gsync_ticks() counts per ns, once the process is tuned. */
+static inline double gsync_ticks_per_ns(const struct gsync_calibration *calibration)
+{
+	return calibration->counter_trusted ? calibration->counter_mhz / 1e3 : 1;
+}
 
 /* Measures in about 5 ms, never more than 20; allocates nothing, starts no thread. Not async-signal-safe. */
 void gsync_calibrate(struct gsync_calibration *out);

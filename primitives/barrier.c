@@ -69,16 +69,20 @@ static bool has_ended(uint64_t state, uint32_t phase)
 	return phase - phase_of(state) > phase_of(ONE_PHASE) * GSYNC_BARRIER_COUNT_MAX;
 }
 
-/* The half of state that a waiter sleeps on: the phase and SLEEPERS. */
+/* A waiter sleeps on the upper half of state, the phase and SLEEPERS; destroy on the lower, who is leaving. */
 static uint32_t *phase_half(gsync_barrier_t *barrier)
 {
-	return (uint32_t *)&barrier->state + (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+	return gsync_upper_half(&barrier->state);
 }
 
-/* The half that destroy sleeps on: who is leaving. */
 static uint32_t *leaving_half(gsync_barrier_t *barrier)
 {
-	return (uint32_t *)&barrier->state + (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__);
+	return gsync_lower_half(&barrier->state);
+}
+
+static bool is_shared(gsync_barrier_t *barrier)
+{
+	return (barrier->flags & GSYNC_PROCESS_SHARED) != 0;
 }
 
 static uint64_t look(gsync_barrier_t *barrier)
@@ -99,7 +103,7 @@ int gsync_barrier_init(gsync_barrier_t *barrier, uint32_t count, unsigned flags)
 
 int gsync_barrier_destroy(gsync_barrier_t *barrier)
 {
-	bool shared = (barrier->flags & GSYNC_PROCESS_SHARED) != 0;
+	bool shared = is_shared(barrier);
 	uint64_t seen = look(barrier);
 
 	if (arrived_of(seen) != 0)
@@ -134,7 +138,7 @@ static bool spin(gsync_barrier_t *barrier, uint32_t phase)
 
 static void wait_for_end(gsync_barrier_t *barrier, uint32_t phase)
 {
-	bool shared = (barrier->flags & GSYNC_PROCESS_SHARED) != 0;
+	bool shared = is_shared(barrier);
 	uint64_t seen;
 
 	if (spin(barrier, phase))
@@ -151,7 +155,7 @@ static void wait_for_end(gsync_barrier_t *barrier, uint32_t phase)
 
 static void leave(gsync_barrier_t *barrier)
 {
-	bool shared = (barrier->flags & GSYNC_PROCESS_SHARED) != 0;
+	bool shared = is_shared(barrier);
 	uint64_t left = __atomic_sub_fetch(&barrier->state, LEAVING, __ATOMIC_RELEASE);
 
 	if ((left & DESTROYER) != 0 && leaving_of(left) == 0)
@@ -160,7 +164,7 @@ static void leave(gsync_barrier_t *barrier)
 
 static void end_phase(gsync_barrier_t *barrier, uint64_t seen, uint32_t count)
 {
-	bool shared = (barrier->flags & GSYNC_PROCESS_SHARED) != 0;
+	bool shared = is_shared(barrier);
 	uint64_t step = ONE_PHASE - count * ARRIVED + (count - 1) * LEAVING;
 
 	while (!__atomic_compare_exchange_n(&barrier->state, &seen, (seen & ~SLEEPERS) + step, false, __ATOMIC_RELEASE,

@@ -35,6 +35,17 @@ bool gsync_futex_wait(uint32_t *word, uint32_t expected, uint32_t channels, cons
  */
 int gsync_futex_wake(uint32_t *word, int count, uint32_t channels, bool shared);
 
+/* The halves of a 64-bit word: futexes have 32. */
+static inline uint32_t *gsync_lower_half(uint64_t *word)
+{
+	return (uint32_t *)word + (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__);
+}
+
+static inline uint32_t *gsync_upper_half(uint64_t *word)
+{
+	return (uint32_t *)word + (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+}
+
 /* Whether DEADLINE is a time that a wait can take; otherwise the caller returns EINVAL. */
 static inline bool gsync_deadline_valid(const struct timespec *deadline)
 {
@@ -44,10 +55,7 @@ static inline bool gsync_deadline_valid(const struct timespec *deadline)
 /* The time NS from now. */
 static inline struct timespec gsync_deadline_in(uint64_t ns)
 {
-	uint64_t then = gsync_monotonic_ns() + ns;
-	struct timespec deadline = { (time_t)(then / 1000000000u), (long)(then % 1000000000u) };
-
-	return deadline;
+	return gsync_timespec(gsync_monotonic_ns() + ns);
 }
 
 static inline bool gsync_deadline_before(const struct timespec *a, const struct timespec *b)

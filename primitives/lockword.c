@@ -46,6 +46,8 @@
  *
  * Fork. The child inherits P, but not the guard. So P is a number that a process
  * does not share with its ancestors; a waiter that finds another's takes it for 0.
+ * Where no such number is to be had P stays 0, and every waiter that sets W is a
+ * guard: more sleepers have a timeout than need one, and (4) holds all the more.
  *
  * Death. (2) and (3) assume that who was woken lives. Processes that share a lock
  * can be killed one by one; so for S there is no guard, no plain store and no
@@ -243,7 +245,7 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *dead
 	struct waiter self = { false, false };
 
 	if (deadline && !gsync_deadline_valid(deadline))
-		return gsync_lockword_trylock_(lock) == 0 ? 0 : EINVAL;
+		return EINVAL;
 	while (!spin(lock, &self)) {
 		uint32_t seen = look(lock);
 
@@ -270,7 +272,7 @@ bool gsync_lockword_hand_over(gsync_lockword_t *lock)
 
 	if ((seen & (W | S)) != W || !change(lock, seen, seen | H, __ATOMIC_RELAXED))
 		return false;
-	if (gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, (seen & S) != 0) == 0 ||
+	if (gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, false) == 0 ||
 	    !change(lock, seen | H, seen | G, __ATOMIC_RELEASE))
 		return false;
 	/* The new owner may wait for this very CPU. */

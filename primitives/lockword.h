@@ -13,7 +13,7 @@ int gsync_lockword_init(gsync_lockword_t *lock, unsigned flags);
 /* Returns 0, or EBUSY when the lock is held. */
 int gsync_lockword_destroy(gsync_lockword_t *lock);
 
-/* Waits for the lock; DEADLINE may be NULL. Returns 0, ETIMEDOUT or EINVAL. */
+/* Waits for a lock that was just found held; DEADLINE may be NULL. Returns 0, ETIMEDOUT or EINVAL. */
 int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *deadline);
 
 /* Releases a lock that the plain store may not, and wakes a sleeper. */

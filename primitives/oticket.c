@@ -85,15 +85,14 @@ static uint32_t channel(uint32_t ticket)
 	return 1u << (gsync_oticket_round_(ticket) % 32);
 }
 
-/* The half of the turn word that a sleeper watches: rounds and sleepers. */
-static uint32_t *watched(uint64_t *turn)
+static bool is_shared(gsync_oticket_t *lock)
 {
-	return (uint32_t *)turn + (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__);
+	return (lock->flags & GSYNC_PROCESS_SHARED) != 0;
 }
 
 static void wake(gsync_oticket_t *lock, uint32_t ticket, bool shared)
 {
-	gsync_futex_wake(watched(turn_of(lock, ticket)), GSYNC_WAKE_ALL, channel(ticket), shared);
+	gsync_futex_wake(gsync_upper_half(turn_of(lock, ticket)), GSYNC_WAKE_ALL, channel(ticket), shared);
 }
 
 static bool change(uint64_t *turn, uint64_t *seen, uint64_t to, int order)
@@ -174,12 +173,9 @@ static bool nap(gsync_oticket_t *lock, const struct timespec *deadline)
 {
 	struct timespec until = gsync_deadline_in(POLL_NS);
 	bool last = deadline && gsync_deadline_before(deadline, &until);
-	uint32_t flags = lock->flags;
 
 	/* Nobody changes or wakes flags: this is only a sleep. */
-	return gsync_futex_wait(&lock->flags, flags, GSYNC_ANYBODY, last ? deadline : &until,
-				(flags & GSYNC_PROCESS_SHARED) != 0) &&
-	       last;
+	return gsync_futex_wait(&lock->flags, lock->flags, GSYNC_ANYBODY, last ? deadline : &until, is_shared(lock)) && last;
 }
 
 /* Registers as a sleeper and sleeps once, unless it is TICKET's turn. Returns true when DEADLINE ended it. */
@@ -195,8 +191,8 @@ static bool sleep_on(gsync_oticket_t *lock, uint32_t ticket, const struct timesp
 		if ((seen & SLEEPERS) == SLEEPERS)
 			return nap(lock, deadline); /* the count is full: 4095 sleep here already */
 	} while (!change(turn, &seen, seen + ONE_SLEEPER, __ATOMIC_RELAXED));
-	timed_out = gsync_futex_wait(watched(turn), (uint32_t)((seen + ONE_SLEEPER) >> 32), channel(ticket), deadline,
-				     (lock->flags & GSYNC_PROCESS_SHARED) != 0);
+	timed_out = gsync_futex_wait(gsync_upper_half(turn), (uint32_t)((seen + ONE_SLEEPER) >> 32), channel(ticket), deadline,
+				     is_shared(lock));
 	__atomic_fetch_sub(turn, ONE_SLEEPER, __ATOMIC_RELAXED);
 	return timed_out;
 }
@@ -289,7 +285,7 @@ static uint32_t sleepers_behind(gsync_oticket_t *lock, uint32_t heir, uint32_t e
 void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 {
 	uint32_t heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1;
-	bool shared = (lock->flags & GSYNC_PROCESS_SHARED) != 0;
+	bool shared = is_shared(lock);
 	uint32_t ahead = sleepers_behind(lock, heir, gsync_tuning()->eager);
 	bool slept;
 	uint32_t served = give_turn(lock, heir, &slept);

@@ -90,6 +90,12 @@ static void *pass_once(void *argument)
 	return NULL;
 }
 
+/* The second half of a plain unlock, whose look at the waiters lies any time back. */
+static void store_of_a_plain_unlock(gsync_mutex_t *mutex)
+{
+	__atomic_store_n(&mutex->lock.byte[0], (uint8_t)0, __ATOMIC_RELEASE);
+}
+
 /*
  * The hole in the plain unlock, forced open: the holder has looked, seen nobody,
  * and is stopped before its store, during which all waiters fall asleep.
@@ -108,7 +114,7 @@ static void sleepers_missed_by_a_plain_unlock_get_the_lock_all_the_same(void **s
 			threads[k] = test_thread(pass_once, &crowd);
 		test_until_set(&crowd.mutex.lock.word, SLEEPERS);
 		test_sleep_ms(i % 4);
-		__atomic_store_n(&crowd.mutex.lock.byte[0], (uint8_t)0, __ATOMIC_RELEASE);
+		store_of_a_plain_unlock(&crowd.mutex);
 		for (int k = 0; k < 3; k++)
 			test_join(threads[k]);
 		assert_int_equal(crowd.done, 3);
@@ -145,7 +151,7 @@ static void a_guard_that_gives_up_leaves_no_one_behind(void **state)
 			sched_yield();
 		other = test_thread(pass_once, &crowd);
 		test_sleep_ms(i % 8);
-		__atomic_store_n(&crowd.mutex.lock.byte[0], (uint8_t)0, __ATOMIC_RELEASE);
+		store_of_a_plain_unlock(&crowd.mutex);
 		test_join(guard);
 		test_join(other);
 		assert_int_equal(crowd.done, 2);
@@ -178,7 +184,7 @@ static void a_forked_child_does_not_count_on_its_parents_guard(void **state)
 		sleeper = test_thread(pass_once, &crowd);
 		test_until_set(&crowd.mutex.lock.word, SLEEPERS);
 		test_sleep_ms(3);
-		__atomic_store_n(&crowd.mutex.lock.byte[0], (uint8_t)0, __ATOMIC_RELEASE);
+		store_of_a_plain_unlock(&crowd.mutex);
 		test_join(sleeper);
 		_exit(crowd.done == 1 ? 0 : 1);
 	}

@@ -7,7 +7,7 @@
 
 #include <sys/prctl.h>
 
-static const struct gsync_calibration halting = { 2400, true, "", 22, 20000, 3 };
+static const struct gsync_calibration halting = { 2400, true, "", 22, 20000 };
 
 static void one_usable_cpu_never_spins(void **state)
 {
