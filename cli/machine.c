@@ -119,8 +119,8 @@ json_t *cli_machine_json(const struct gsync_facts *facts, const struct gsync_cal
 			 "quota", number(cpus->quota, 1000, cpus->quota > 0),
 			 "usable", number(cpus->usable, 1000, true),
 			 "steal_percent", number(facts->steal_percent, 1000, facts->steal_percent >= 0),
-			 "pause_ns", number(calibration->pause_ns, 10, true),
-			 "wake_ns", number(calibration->wake_ns, 1, true),
+			 "pause_ns", number(calibration->pause_ns, 10, calibration->pause_ns > 0),
+			 "wake_ns", number(calibration->wake_ns, 1, calibration->wake_ns > 0),
 			 "tsc", "mhz", number(calibration->counter_mhz, 10, calibration->counter_mhz > 0),
 			 "trusted", calibration->counter_trusted, "why", calibration->counter_why,
 			 "profile", profile_json(profile));
@@ -181,6 +181,14 @@ static void print_cpus(FILE *out, const struct gsync_cpus *cpus)
 	fprintf(out, ": %.4g usable\n", cpus->usable);
 }
 
+static void print_measured(FILE *out, const char *label, double ns, int decimals, const char *what)
+{
+	if (ns > 0)
+		fprintf(out, "  %-14s %.*f ns%s\n", label, decimals, ns, what);
+	else
+		fprintf(out, "  %-14s unknown\n", label);
+}
+
 static void print_counter(FILE *out, const struct gsync_calibration *calibration)
 {
 	fprintf(out, "  %-14s ", "counter");
@@ -206,8 +214,8 @@ void cli_machine_print(FILE *out, const struct gsync_facts *facts, const struct 
 		fprintf(out, "  %-14s unknown\n", "steal");
 	fputs("Measured\n", out);
 	print_counter(out, calibration);
-	fprintf(out, "  %-14s %.1f ns\n", "PAUSE", calibration->pause_ns);
-	fprintf(out, "  %-14s %.0f ns from waking a sleeper until it runs\n", "wake-up", calibration->wake_ns);
+	print_measured(out, "PAUSE", calibration->pause_ns, 1, "");
+	print_measured(out, "wake-up", calibration->wake_ns, 0, " from waking a sleeper until it runs");
 	fputs("Thresholds\n", out);
 	for (i = 0; i < THRESHOLD_COUNT; i++)
 		fprintf(out, "  %-14s %8u %s\n", thresholds[i].name, threshold_value(profile, &thresholds[i]),

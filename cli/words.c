@@ -70,7 +70,10 @@ static void print_advice(FILE *out, const struct gsync_calibration *calibration,
 	fprintf(out, "A waiter should spin for at most %.1f us", profile->spin_ns / 1000.0);
 	if (calibration->pause_ns > 0)
 		fprintf(out, " (about %.0f PAUSEs)", profile->spin_ns / calibration->pause_ns);
-	fprintf(out, ", then sleep: waking a sleeper costs %.1f us here.\n", calibration->wake_ns / 1000);
+	fputs(", then sleep", out);
+	if (calibration->wake_ns > 0)
+		fprintf(out, ": waking a sleeper costs %.1f us here", calibration->wake_ns / 1000);
+	fputs(".\n", out);
 }
 
 void cli_machine_say(FILE *out, const struct gsync_facts *facts, const struct gsync_calibration *calibration,

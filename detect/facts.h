@@ -15,6 +15,17 @@ struct gsync_cpuid {
 	uint32_t eax, ebx, ecx, edx;
 };
 
+/* What the machine's CPUs share; 0 = unknown. */
+struct gsync_topology {
+	int packages;
+	int cores;
+	int threads;
+	int numa_nodes;
+	uint64_t l1d_bytes;
+	uint64_t l2_bytes;
+	uint64_t l3_bytes;
+};
+
 /*
  * Where the facts come from. The real machine is gsync_source_machine; a test
  * or a recording passes its own. No function of detect/ asks the machine
@@ -32,6 +43,8 @@ struct gsync_source {
 	/* How many CPUs are online, and how many of them this thread may use; 0 = unknown. */
 	int (*cpus_online)(void *context);
 	int (*cpus_affinity)(void *context);
+	/* False = unknown; NULL, too: a source need not have it. */
+	bool (*topology)(void *context, struct gsync_topology *out);
 };
 
 extern const struct gsync_source gsync_source_machine;

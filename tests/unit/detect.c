@@ -96,7 +96,13 @@ static int fake_affinity(void *context)
 static void fake_init(struct fake *fake)
 {
 	memset(fake, 0, sizeof(*fake));
-	fake->source = (struct gsync_source){ fake, fake_cpuid, fake_read_file, fake_online, fake_affinity };
+	fake->source = (struct gsync_source){
+		.context = fake,
+		.cpuid = fake_cpuid,
+		.read_file = fake_read_file,
+		.cpus_online = fake_online,
+		.cpus_affinity = fake_affinity,
+	};
 	fake->x86 = true;
 	fake->error = ENOENT;
 	fake->online = 8;
