@@ -9,7 +9,7 @@ static bool is_plain(char byte)
 	return byte >= ' ' && byte <= '~';
 }
 
-/* LAST_BLANK: a blank at the line's end would not be seen, and lost in an editor. */
+/* A blank at the line's end would not be seen, and lost in an editor. */
 static void write_byte(FILE *out, char byte, bool last)
 {
 	if (byte == '\\')
@@ -42,10 +42,10 @@ static void write_note(const char *note, FILE *out)
 
 /* ---- CPUID */
 
-/* Makers sign in three registers; where they stand in leaf 0 and Intel's TDX leaf, EDX is the second. */
+/* Makers sign in three registers, of which EDX is the second, save in the hypervisors' leaves. */
 static void join_signature(const struct gsync_recorded_leaf *leaf, char out[GSYNC_SIGNATURE_SIZE])
 {
-	bool edx_second = leaf->first == 0 || leaf->first == 0x21;
+	bool edx_second = leaf->first < 0x40000000u || leaf->first >= 0x80000000u;
 
 	memcpy(out, &leaf->regs.ebx, 4);
 	memcpy(out + 4, edx_second ? &leaf->regs.edx : &leaf->regs.ecx, 4);
