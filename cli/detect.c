@@ -35,9 +35,9 @@ static void print_help(void)
 	      "A recording is a text that you can read before you give it away. It holds the\n"
 	      "firmware's names of the machine, the kernel's release, times of the CPUs, the\n"
 	      "names of this process's control groups (which may name users, services, pods and\n"
-	      "containers), where control groups are mounted, and /proc/self/status with the\n"
-	      "numbers of user and groups. Of process 1's environment it keeps only the variable\n"
-	      "\"container\", of the mounts only those of control groups.\n",
+	      "containers) and where control groups are mounted. Of process 1's environment it\n"
+	      "keeps only the variable \"container\", of the mounts only those of control groups,\n"
+	      "and nothing of users.\n",
 	      stdout);
 }
 

@@ -21,9 +21,8 @@ struct gsync_topology {
 	int cores;
 	int threads;
 	int numa_nodes;
-	uint64_t l1d_bytes;
-	uint64_t l2_bytes;
-	uint64_t l3_bytes;
+	uint64_t l1d_bytes, l2_bytes, l3_bytes;
+	int l1d_count, l2_count, l3_count;
 };
 
 /*

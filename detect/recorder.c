@@ -3,10 +3,11 @@
  * A source that asks another and writes the answers down.
  *
  * Of each file it keeps what was read of it, at most; of some, less. The
- * environment of process 1 may hold passwords, and mountinfo the names of
- * servers, users and disks, when all that anybody here wants to know is a
- * variable and the mounts of the control groups. Dropping the rest must not
- * change an answer, so what is kept is kept whole.
+ * environment of process 1 may hold passwords, mountinfo the names of servers,
+ * users and disks, and status numbers of users and groups, when all that anybody
+ * here wants to know is a variable, the mounts of the control groups and who
+ * traces us. Dropping the rest must not change an answer, so what is kept is
+ * kept whole.
  */
 #include "detect/recording.h"
 
@@ -66,12 +67,15 @@ static bool record_cpuid(void *context, uint32_t leaf, uint32_t subleaf, struct 
 
 /* ---- files */
 
+static bool begins(const char *piece, size_t length, const char *with)
+{
+	return length >= strlen(with) && memcmp(piece, with, strlen(with)) == 0;
+}
+
 /* Of strings that end in 0 bytes, the variable that container managers set. */
 static bool is_container_variable(const char *string, size_t length)
 {
-	static const char name[] = "container=";
-
-	return length >= strlen(name) && memcmp(string, name, strlen(name)) == 0;
+	return begins(string, length, "container=");
 }
 
 static bool is_cgroup_mount(const char *line, size_t length)
@@ -85,6 +89,12 @@ static bool is_cgroup_mount(const char *line, size_t length)
 	return false;
 }
 
+/* The name is ours; with it the tracer is still in no first line. */
+static bool is_tracer_or_name(const char *line, size_t length)
+{
+	return begins(line, length, "Name:") || begins(line, length, "TracerPid:");
+}
+
 static const struct secretive {
 	const char *path;
 	char end; /* of each piece */
@@ -92,6 +102,7 @@ static const struct secretive {
 } secretive[] = {
 	{ "/proc/1/environ", '\0', is_container_variable },
 	{ "/proc/self/mountinfo", '\n', is_cgroup_mount },
+	{ "/proc/self/status", '\n', is_tracer_or_name },
 };
 
 /* Drops from CONTENT the pieces that nobody wants, and returns its new length. A last piece without end may be half. */

@@ -158,9 +158,12 @@ const struct gsync_recorded_leaf *gsync_recording_leaf(const struct gsync_record
 						       uint32_t subleaf)
 {
 	size_t at = leaf_position(recording, leaf, subleaf);
-	const struct gsync_recorded_leaf *found = &recording->leaves[at];
+	const struct gsync_recorded_leaf *found;
 
-	return at < recording->leaf_count && found->subleaf == subleaf && found->first <= leaf ? found : NULL;
+	if (at == recording->leaf_count)
+		return NULL;
+	found = &recording->leaves[at];
+	return found->subleaf == subleaf && found->first <= leaf ? found : NULL;
 }
 
 struct gsync_recorded_file *gsync_recording_file(const struct gsync_recording *recording, const char *path)

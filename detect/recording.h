@@ -16,8 +16,8 @@
  *   cpuid none                      this CPU has no CPUID: it is not an x86
  *   cpus online 8                   as the C library counts them
  *   cpus affinity 8                 in the affinity mask of the thread that asked
- *   topology packages 1             also cores, threads, numa_nodes, l1d_bytes,
- *                                   l2_bytes, l3_bytes
+ *   topology packages 1             also cores, threads, numa_nodes; l1d_bytes and
+ *                                   l1d_count, and so for l2 and l3
  *   measured pause_ns 23.125        at most three decimals; also wake_ns, counter_mhz
  *   measured counter_trusted yes    or: no
  *   measured counter_why in step    free text

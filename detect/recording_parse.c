@@ -178,7 +178,7 @@ static bool parse_value(const struct gsync_field *field, void *at, const char *t
 
 	switch (field->kind) {
 	case GSYNC_FIELD_COUNT:
-		if (!read_count(text, GSYNC_COUNT_MAX, &value))
+		if (!read_count(text, GSYNC_RECORDED_COUNT_MAX, &value))
 			return false;
 		*(int *)at = (int)value;
 		return true;

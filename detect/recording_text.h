@@ -42,6 +42,9 @@ static const struct gsync_field gsync_fields[] = {
 	GSYNC_FIELD("topology", "l1d_bytes", BYTES, topology.l1d_bytes),
 	GSYNC_FIELD("topology", "l2_bytes", BYTES, topology.l2_bytes),
 	GSYNC_FIELD("topology", "l3_bytes", BYTES, topology.l3_bytes),
+	GSYNC_FIELD("topology", "l1d_count", COUNT, topology.l1d_count),
+	GSYNC_FIELD("topology", "l2_count", COUNT, topology.l2_count),
+	GSYNC_FIELD("topology", "l3_count", COUNT, topology.l3_count),
 	GSYNC_FIELD("measured", "pause_ns", DECIMAL, measured.pause_ns),
 	GSYNC_FIELD("measured", "wake_ns", DECIMAL, measured.wake_ns),
 	GSYNC_FIELD("measured", "counter_mhz", DECIMAL, measured.counter_mhz),
@@ -50,7 +53,7 @@ static const struct gsync_field gsync_fields[] = {
 };
 
 #define GSYNC_FIELD_COUNT_OF (sizeof(gsync_fields) / sizeof(gsync_fields[0]))
-#define GSYNC_COUNT_MAX 1000000u
+#define GSYNC_RECORDED_COUNT_MAX 1000000u
 #define GSYNC_DECIMAL_DIGITS 12 /* before the point; with three behind it a double holds them all */
 
 struct gsync_errno_name {

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libFuzzer's target: any text, taken for a recording. Whatever the parser
+ * accepts is a machine, and of every machine detection must say something
+ * sensible: since a recording holds any bytes as any file, this feeds the
+ * readers of /proc and /sys as well as the parser.
+ */
+#include "cli/machine.h"
+#include "detect/recording.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_string(const char *text, size_t size)
+{
+	size_t length = strnlen(text, size);
+	size_t i;
+
+	assert(length < size);
+	for (i = 0; i < length; i++)
+		assert(text[i] >= ' ' && text[i] <= '~');
+}
+
+static void check_hypervisor(const struct gsync_hypervisor *hypervisor)
+{
+	int i;
+
+	check_string(hypervisor->name, sizeof(hypervisor->name));
+	check_string(hypervisor->signature, sizeof(hypervisor->signature));
+	check_string(hypervisor->confidential, sizeof(hypervisor->confidential));
+	assert(hypervisor->layer_count >= 0 && hypervisor->layer_count <= GSYNC_LAYERS_MAX);
+	assert((strcmp(hypervisor->name, "none") == 0) == (hypervisor->layer_count == 0));
+	for (i = 0; i < hypervisor->layer_count; i++) {
+		check_string(hypervisor->layers[i], sizeof(hypervisor->layers[i]));
+		assert(hypervisor->layers[i][0] != '\0');
+	}
+}
+
+static void check_cpus(const struct gsync_cpus *cpus)
+{
+	assert(isfinite(cpus->usable) && cpus->usable > 0);
+	assert(isfinite(cpus->quota) && cpus->quota >= 0);
+	assert(cpus->online >= 0 && (cpus->online == 0 || cpus->usable <= cpus->online));
+	assert(cpus->affinity >= 0 && (cpus->affinity == 0 || cpus->usable <= cpus->affinity));
+	assert(cpus->quota <= 0 || cpus->usable <= fmax(cpus->quota, 0.01));
+}
+
+static void check_facts(const struct gsync_facts *facts)
+{
+	check_hypervisor(&facts->hypervisor);
+	check_string(facts->container, sizeof(facts->container));
+	assert(facts->container[0] != '\0');
+	check_cpus(&facts->cpus);
+	assert(isfinite(facts->steal_percent) && facts->steal_percent <= 100);
+}
+
+static void check_profile(const struct gsync_profile *profile, const struct gsync_facts *facts)
+{
+	assert(profile->usable_cpus >= 1 && profile->usable_cpus <= facts->cpus.usable + 1);
+	/* Nobody spins longer than 1 ms, and nobody at all with one CPU. */
+	assert(profile->spin_ns <= 1000000 && profile->near_ns <= 1000000 && profile->barrier_ns <= 1000000);
+	assert(facts->cpus.usable > 1 || profile->spin_ns == 0);
+}
+
+static char *text_of(const struct gsync_recording *recording, size_t *length)
+{
+	char *text;
+	FILE *stream = open_memstream(&text, length);
+
+	assert(stream);
+	gsync_recording_write(recording, stream);
+	assert(fclose(stream) == 0);
+	return text;
+}
+
+/* Written and read again, it is the same recording. */
+static void check_round_trip(const struct gsync_recording *recording)
+{
+	struct gsync_recording_error error;
+	struct gsync_recording again;
+	size_t length, second_length;
+	char *text = text_of(recording, &length);
+	char *second;
+
+	assert(gsync_recording_parse(&again, text, length, &error));
+	second = text_of(&again, &second_length);
+	assert(length == second_length && memcmp(text, second, length) == 0);
+	free(text);
+	free(second);
+	gsync_recording_free(&again);
+}
+
+/* Recorded in its turn, it is a recording again. */
+static void check_machine(struct gsync_recording *recording)
+{
+	struct gsync_source replayed = gsync_recording_source(recording);
+	struct gsync_recording recorded = { .origin = GSYNC_ORIGIN_REAL };
+	struct gsync_recorder recorder = { .inner = &replayed, .recording = &recorded };
+	struct gsync_source source = gsync_recorder_source(&recorder);
+	struct gsync_profile profile;
+	struct gsync_facts facts;
+	json_t *json;
+
+	gsync_facts_read(&source, &facts);
+	check_facts(&facts);
+	gsync_profile_derive(&profile, &recording->measured, facts.cpus.usable);
+	check_profile(&profile, &facts);
+	json = cli_machine_json(&facts, &recording->measured, &profile);
+	assert(json);
+	json_decref(json);
+	assert(recorder.error == 0);
+	check_round_trip(&recorded);
+	gsync_recording_free(&recorded);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct gsync_recording_error error = { 0 };
+	struct gsync_recording recording;
+
+	if (!gsync_recording_parse(&recording, (const char *)data, size, &error)) {
+		assert(error.line > 0 && error.reason[0] != '\0');
+		check_string(error.reason, sizeof(error.reason));
+		return 0;
+	}
+	check_round_trip(&recording);
+	check_machine(&recording);
+	gsync_recording_free(&recording);
+	return 0;
+}
