@@ -24,6 +24,8 @@
 #define LEAF_SCAN_LAST 0x40010000u
 #define LEAF_SCAN_STEP 0x100u
 #define LEAF1_ECX_HYPERVISOR (1u << 31)
+#define SMBIOS_EXTENSION_2 19
+#define SMBIOS_GUEST (1 << 4)
 
 struct signature {
 	char bytes[SIGNATURE_SIZE + 1];
@@ -322,6 +324,7 @@ static const char *find_in_dmi(const struct machine *machine)
 		"/sys/class/dmi/id/board_vendor",
 		"/sys/class/dmi/id/bios_vendor",
 		"/sys/class/dmi/id/product_version",
+		"/sys/class/dmi/id/chassis_vendor",
 	};
 	char text[128];
 	size_t i, j;
@@ -336,6 +339,15 @@ static const char *find_in_dmi(const struct machine *machine)
 	if (gsync_text_read_line(machine->source, "/sys/hypervisor/type", text, sizeof(text)) && is(text, "xen"))
 		return "xen";
 	return NULL;
+}
+
+/* The firmware has a bit for it, in the second extension byte of SMBIOS' first table; only root may read that. */
+static bool firmware_says_guest(const struct gsync_source *source)
+{
+	char table[32];
+	ssize_t length = source->read_file(source->context, "/sys/firmware/dmi/entries/0-0/raw", table, sizeof(table));
+
+	return length > SMBIOS_EXTENSION_2 && table[1] > SMBIOS_EXTENSION_2 && (table[SMBIOS_EXTENSION_2] & SMBIOS_GUEST);
 }
 
 /* Is what the firmware says nearer the truth than what the CPU says? */
@@ -376,7 +388,7 @@ void gsync_hypervisor_read(const struct gsync_source *source, struct gsync_hyper
 	other = find_in_dmi(&machine);
 	if (other && firmware_wins(out, other))
 		rename_to(out, other);
-	if (is(out->name, "none") && machine.guest_bit)
+	if (is(out->name, "none") && (machine.guest_bit || firmware_says_guest(source)))
 		rename_to(out, "unknown");
 	if (!is(out->name, "none"))
 		add_layer(out, out->name);

@@ -51,6 +51,38 @@ expect 0 '' "$guestsync" --help
 expect 0 '' "$guestsync" --version
 expect 0 '' "$guestsync" bench --help
 
+# ---- recordings
+
+recording=$work/machine.rec
+expect 0 '' "$guestsync" detect --record "$recording" --note 'a test'
+expect 0 '' "$guestsync" detect --replay "$recording" --check
+expect 0 '' "$guestsync" detect --replay "$recording"
+grep -q '^A replay of .*machine.rec", recorded on a real machine' "$work/out" || flunk 'a replay does not say that it is one'
+expect 0 '' "$guestsync" detect --replay "$recording" --json
+holds 'd["replay"] == {"origin": "real", "note": "a test", "measured": True} and d["wake_ns"] > 0'
+expect 0 '' sh -c '"$0" detect --record - | "$0" detect --replay - --check' "$guestsync"
+sed 's/^expect container .*/expect container nonsense/; s/^expect cpus.usable .*/expect cpus.usable.nonsense 1/' "$recording" >"$work/wrong.rec"
+expect 1 'wrong.rec:[0-9]+: container should be "nonsense", and is' "$guestsync" detect --replay "$work/wrong.rec" --check
+expect 1 'cpus.usable.nonsense should be "1", and is "absent"' "$guestsync" detect --replay "$work/wrong.rec" --check
+printf 'guestsync recording 1\norigin composed\ncpus online 3\n' >"$work/small.rec"
+expect 0 '' "$guestsync" detect --replay "$work/small.rec" --json
+holds 'd["cpus"]["usable"] == 3 and d["wake_ns"] is None and d["pause_ns"] is None and not d["replay"]["measured"]'
+expect 1 'expects nothing' "$guestsync" detect --replay "$work/small.rec" --check
+echo nonsense >>"$work/small.rec"
+expect 1 'small.rec:4: no line begins with "nonsense"' "$guestsync" detect --replay "$work/small.rec"
+expect 1 'cannot read ".*": No such file' "$guestsync" detect --replay "$work/nonexistent"
+expect 1 'cannot read ".*": Is a directory' "$guestsync" detect --replay "$work"
+expect 1 'longer than any recording' "$guestsync" detect --replay /dev/zero
+expect 1 'cannot write "/nonexistent/r"' "$guestsync" detect --record /nonexistent/r
+expect 1 'cannot write "/dev/full"' "$guestsync" detect --record /dev/full
+expect 1 'cannot write the output' sh -c '"$0" detect --record - >/dev/full' "$guestsync"
+expect 2 'neither --json nor --replay' "$guestsync" detect --record - --json
+expect 2 ': --check goes with --replay' "$guestsync" detect --check
+expect 2 ': --note goes with --record' "$guestsync" detect --note x
+expect 2 'printable ASCII' "$guestsync" detect --record - --note "$(printf 'a\nb')"
+expect 2 . "$guestsync" detect --record
+[ -z "$(find "$work" -name 'machine.rec.*')" ] || flunk '--record left something beside the file'
+
 group=/sys/fs/cgroup/cpu/guestsync-test-$$
 if [ "$(id -u)" -eq 0 ] && [ "$(nproc)" -ge 2 ] && mkdir "$group" 2>/dev/null; then
 	if echo 100000 2>/dev/null >"$group/cpu.cfs_period_us" && echo 150000 2>/dev/null >"$group/cpu.cfs_quota_us"; then

@@ -124,7 +124,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!gsync_recording_parse(&recording, (const char *)data, size, &error)) {
 		assert(error.line > 0 && error.reason[0] != '\0');
-		check_string(error.reason, sizeof(error.reason));
+		assert(strnlen(error.reason, sizeof(error.reason)) < sizeof(error.reason));
 		return 0;
 	}
 	check_round_trip(&recording);

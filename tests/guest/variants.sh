@@ -21,10 +21,21 @@ for_each_variant() {
 	"$@" qemu-hidden --cpu max,-hypervisor,tcg-cpuid=off --qemu -smbios \
 		--qemu 'type=0,vendor=Dell Inc.,version=2.1' --qemu -smbios \
 		--qemu 'type=1,manufacturer=Dell Inc.,product=PowerEdge R650,version=1'
+	"$@" qemu-hidden-altogether --cpu max,-hypervisor,tcg-cpuid=off --qemu -smbios \
+		--qemu 'type=0,vendor=Dell Inc.,version=2.1' --qemu -smbios --qemu 'type=3,manufacturer=Dell Inc.' \
+		--qemu -smbios --qemu 'type=1,manufacturer=Dell Inc.,product=PowerEdge R650,version=1'
 	"$@" qemu-called-virtualbox --cpu max,tcg-cpuid=off --qemu -smbios --qemu 'type=0,vendor=innotek GmbH' \
 		--qemu -smbios --qemu 'type=1,manufacturer=innotek GmbH,product=VirtualBox,version=1.2'
 	"$@" qemu-called-ec2 --cpu max,tcg-cpuid=off --qemu -smbios --qemu 'type=0,vendor=Amazon EC2' \
 		--qemu -smbios --qemu 'type=1,manufacturer=Amazon EC2,product=t3.micro,version='
+	"$@" qemu-called-xen --cpu max,tcg-cpuid=off --qemu -smbios --qemu 'type=0,vendor=Xen' \
+		--qemu -smbios --qemu 'type=1,manufacturer=Xen,product=HVM domU,version=4.17.3'
+	"$@" qemu-called-hyperv --cpu max,tcg-cpuid=off --qemu -smbios --qemu 'type=0,vendor=Microsoft Corporation' \
+		--qemu -smbios \
+		--qemu 'type=1,manufacturer=Microsoft Corporation,product=Virtual Machine,version=Hyper-V UEFI Release v4.1'
+	"$@" qemu-lxc --append container=lxc
+	"$@" qemu-podman --before 'mkdir /run && touch /run/.containerenv'
+	"$@" qemu-docker --before 'touch /.dockerenv'
 	"$@" qemu-two-nodes --cpus 4 --qemu -object --qemu memory-backend-ram,id=m0,size=512M \
 		--qemu -object --qemu memory-backend-ram,id=m1,size=512M \
 		--qemu -numa --qemu node,nodeid=0,cpus=0-1,memdev=m0 --qemu -numa --qemu node,nodeid=1,cpus=2-3,memdev=m1

@@ -555,6 +555,7 @@ static void test_dmi_decides_where_cpuid_shows_nothing(void **state)
 		{ "bios_vendor", "Bochs\n", "bochs" },	    { "sys_vendor", "Parallels\n", "parallels" },
 		{ "bios_vendor", "BHYVE\n", "bhyve" },	    { "product_version", "Hyper-V UEFI v4.1\n", "microsoft" },
 		{ "product_name", "Apple Virtualization Generic Platform\n", "apple" },
+		{ "chassis_vendor", "QEMU\n", "qemu" },
 		{ "sys_vendor", "Dell Inc.\n", "none" },    { "product_version", "About KVM\n", "none" },
 		{ "board_vendor", "\n", "none" },	    { "board_vendor", "", "none" },
 	};
@@ -609,6 +610,28 @@ static void test_xen_shows_in_sysfs_where_cpuid_is_hidden(void **state)
 	fake_init(&fake);
 	add_file(&fake, "/sys/hypervisor/type", "xen\n");
 	assert_hypervisor(&fake, "xen");
+}
+
+static void test_the_firmwares_bit_makes_an_unknown_vm(void **state)
+{
+	char table[24] = { 0, 24 };
+	struct fake fake;
+
+	(void)state;
+	table[19] = 0x10;
+	fake_init(&fake);
+	add_bytes(&fake, "/sys/firmware/dmi/entries/0-0/raw", table, sizeof(table));
+	assert_hypervisor(&fake, "unknown");
+	add_bytes(&fake, "/sys/firmware/dmi/entries/0-0/raw", table, 19); /* an old firmware's table ends before */
+	assert_hypervisor(&fake, "none");
+	table[1] = 19;
+	add_bytes(&fake, "/sys/firmware/dmi/entries/0-0/raw", table, sizeof(table));
+	assert_hypervisor(&fake, "none");
+	table[1] = 24;
+	table[19] = 0xf & ~0x10;
+	assert_hypervisor(&fake, "none");
+	add_file(&fake, "/sys/class/dmi/id/sys_vendor", "QEMU\n");
+	assert_hypervisor(&fake, "qemu");
 }
 
 /* ---- no CPUID at all */
@@ -1474,6 +1497,7 @@ int main(void)
 		cmocka_unit_test(test_makers_of_real_machines_are_no_proof_on_x86_without_the_bit),
 		cmocka_unit_test(test_oracle_sells_real_machines_without_cpuid_too),
 		cmocka_unit_test(test_xen_shows_in_sysfs_where_cpuid_is_hidden),
+		cmocka_unit_test(test_the_firmwares_bit_makes_an_unknown_vm),
 		cmocka_unit_test(test_without_cpuid_nothing_is_asked_of_it),
 		cmocka_unit_test(test_without_cpuid_the_device_tree_tells),
 		cmocka_unit_test(test_without_cpuid_metal_in_the_product_name_is_no_vm),
