@@ -392,6 +392,8 @@ static void test_of_several_readings_the_longest_is_kept(void **state)
 	source.read_file(source.context, "/f", buffer, 2);
 	assert_file(&recording, "/f", "a", 1);
 	source.read_file(source.context, "/f", buffer, sizeof(buffer));
+	memset(machine.files[0].content, 'X', 6);
+	source.read_file(source.context, "/f", buffer, sizeof(buffer));
 	source.read_file(source.context, "/f", buffer, 4);
 	source.read_file(source.context, "/d", buffer, sizeof(buffer));
 	source.read_file(source.context, "/none", buffer, sizeof(buffer));
