@@ -240,7 +240,7 @@ static char *text_of_machine(const char *note, size_t *length)
 	return text;
 }
 
-/* A recording that cannot be read is our mistake; one that answers otherwise, perhaps a machine that has just changed. */
+/* A recording that cannot be read is our mistake; one that answers otherwise, perhaps a machine that just changed. */
 static bool is_faithful(const char *path, const char *text, size_t length)
 {
 	struct gsync_recording_error error;
@@ -248,7 +248,8 @@ static bool is_faithful(const char *path, const char *text, size_t length)
 	int differences;
 
 	if (!gsync_recording_parse(&recording, text, length, &error)) {
-		fprintf(stderr, "guestsync: this machine makes no valid recording: line %zu: %s\n", error.line, error.reason);
+		fprintf(stderr, "guestsync: this machine makes no valid recording: line %zu: %s\n", error.line,
+			error.reason);
 		return false;
 	}
 	differences = count_differences(path, &recording);

@@ -7,7 +7,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
-/* Records this machine into the file PATH, whole or not at all; "-" = stdout. NOTE may be NULL. Returns an exit status. */
+/* Records this machine into the file PATH, whole or not at all; "-" = stdout. NOTE may be NULL. An exit status. */
 int cli_recording_make(const char *path, const char *note);
 
 /* "-" = stdin. *OUT is to be freed afterwards. */

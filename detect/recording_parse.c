@@ -40,7 +40,9 @@ static bool refuse(struct parser *parser, const char *format, ...)
 /* What the functions that add to a recording return. */
 static bool is_added(struct parser *parser, int error)
 {
-	return error == 0 || refuse(parser, "%s", error == EEXIST ? "this leaf is in an earlier line, too" : strerror(error));
+	if (error == 0)
+		return true;
+	return refuse(parser, "%s", error == EEXIST ? "this leaf is in an earlier line, too" : strerror(error));
 }
 
 /* ---- pieces of a line */
@@ -58,7 +60,9 @@ static bool read_hex(const char **text, uint32_t *out)
 
 static bool read_count(const char *text, uint64_t max, uint64_t *out)
 {
-	return *text >= '0' && *text <= '9' && gsync_text_number(&text, out) && *text == '\0' && *out >= 1 && *out <= max;
+	bool is_number = *text >= '0' && *text <= '9' && gsync_text_number(&text, out) && *text == '\0';
+
+	return is_number && *out >= 1 && *out <= max;
 }
 
 /* Thousandths, so that what was written is read as the same number. */
@@ -318,9 +322,9 @@ static bool parse_statement(struct parser *parser, char *line)
 		const char *word;
 		bool (*parse)(struct parser *parser, char *text);
 	} statements[] = {
-		{ "origin", parse_origin },	{ "note", parse_note },	    { "cpuid", parse_cpuid }, { "cpus", parse_cpus },
-		{ "topology", parse_topology }, { "measured", parse_measured }, { "file", parse_file },   { "error", parse_error },
-		{ "expect", parse_expect },
+		{ "origin", parse_origin },	    { "note", parse_note },   { "expect", parse_expect },
+		{ "cpus", parse_cpus },		    { "cpuid", parse_cpuid }, { "topology", parse_topology },
+		{ "measured", parse_measured },	    { "file", parse_file },   { "error", parse_error },
 	};
 	static char nothing[] = "";
 	const char *word = strsep(&line, " ");
@@ -340,7 +344,8 @@ static bool parse_title(struct parser *parser, const char *line)
 	if (strcmp(line, GSYNC_RECORDING_TITLE " " GSYNC_RECORDING_VERSION) == 0)
 		return true;
 	if (gsync_text_starts(line, GSYNC_RECORDING_TITLE " "))
-		return refuse(parser, "version \"%.20s\" of the format; only " GSYNC_RECORDING_VERSION " is known", version);
+		return refuse(parser, "version \"%.20s\" of the format; only " GSYNC_RECORDING_VERSION " is known",
+			      version);
 	return refuse(parser, "not a recording: it does not begin with \"" GSYNC_RECORDING_TITLE " "
 			      GSYNC_RECORDING_VERSION "\"");
 }
@@ -375,7 +380,9 @@ static bool parse_lines(struct parser *parser, char *text, size_t length)
 			return false;
 		text = line_end + 1;
 	} while (text < end);
-	return parser->out->origin != GSYNC_ORIGIN_UNSAID || refuse(parser, "the recording ends, and no line says its origin");
+	if (parser->out->origin == GSYNC_ORIGIN_UNSAID)
+		return refuse(parser, "the recording ends, and no line says its origin");
+	return true;
 }
 
 bool gsync_recording_parse(struct gsync_recording *out, const char *text, size_t length,

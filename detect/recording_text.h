@@ -30,7 +30,8 @@ struct gsync_field {
 	size_t offset;
 };
 
-#define GSYNC_FIELD(group, key, kind, member) { group, key, GSYNC_FIELD_##kind, offsetof(struct gsync_recording, member) }
+#define GSYNC_FIELD(group, key, kind, member)                                                                          \
+	{ group, key, GSYNC_FIELD_##kind, offsetof(struct gsync_recording, member) }
 
 static const struct gsync_field gsync_fields[] = {
 	GSYNC_FIELD("cpus", "online", COUNT, online),

@@ -5,17 +5,18 @@ set -uo pipefail
 guestsync=$(realpath "$1")
 cd "$(dirname "$0")/recordings"
 failed=0 count=0
+flunk() { printf 'recordings: %s\n' "$*" >&2; failed=1; }
 
 for recording in *.rec; do
 	count=$((count + 1))
-	grep -q '^note ' "$recording" || { printf '%s: no note says what machine this is\n' "$recording" >&2; failed=1; }
+	grep -q '^note ' "$recording" || flunk "$recording: no note says what machine this is"
 	for answer in hypervisor.name hypervisor.layers container cpus.usable; do
-		grep -q "^expect $answer[. ]" "$recording" || { printf '%s: expects no %s\n' "$recording" "$answer" >&2; failed=1; }
+		grep -q "^expect $answer[. ]" "$recording" || flunk "$recording: expects no $answer"
 	done
 	"$guestsync" detect --replay "$recording" --check >/dev/null || failed=1
 	# What is reported of it is a report, too.
 	"$guestsync" detect --replay "$recording" >/dev/null || failed=1
 done
-[ "$count" -ge 28 ] || { printf 'only %d recordings are here\n' "$count" >&2; failed=1; }
+[ "$count" -ge 28 ] || flunk "only $count recordings are here"
 [ $failed -eq 0 ] && printf '%d recordings hold\n' "$count"
 exit $failed

@@ -133,7 +133,8 @@ static void test_everything_that_a_text_can_say_is_understood(void **state)
 
 static void test_what_is_not_said_is_not_there(void **state)
 {
-	struct gsync_recording recording = parse("guestsync recording 1\norigin composed\ncpuid 1 = 2 0 0 0\ncpuid 7.1 = 3 0 0 0\n");
+	struct gsync_recording recording = parse("guestsync recording 1\norigin composed\n"
+						 "cpuid 1 = 2 0 0 0\ncpuid 7.1 = 3 0 0 0\n");
 	struct gsync_source source = gsync_recording_source(&recording);
 	struct gsync_topology topology;
 	char buffer[8];
@@ -245,8 +246,10 @@ static void test_the_text_is_for_people(void **state)
 {
 	static const char good[] = "guestsync recording 1\norigin composed\nnote first\nnote second\n"
 				   "expect container none\ncpus online 4\ntopology l2_bytes 2097152\n"
-				   "measured wake_ns 17345.250\nmeasured counter_trusted no\nmeasured counter_why doubt\n"
-				   "cpuid 0 = d 756e6547 6c65746e 49656e69   # \"GenuineIntel\"\ncpuid 1 = 1 2 3 80000000\n"
+				   "measured wake_ns 17345.250\n"
+				   "measured counter_trusted no\nmeasured counter_why doubt\n"
+				   "cpuid 0 = d 756e6547 6c65746e 49656e69   # \"GenuineIntel\"\n"
+				   "cpuid 1 = 1 2 3 80000000\n"
 				   "cpuid 40000000 = 40000001 4b4d564b 564b4d56 4d   # \"KVMKVMKVM\"\n"
 				   "cpuid 40000100-40010000 = 0 70001 0 0\ncpuid b.1 = 1 2 3 4\n"
 				   "error EISDIR /proc/vz\nfile /a\n| one\n|\n|  two\\x20\nfile /b\nfile /c\n| end\\\n";
@@ -365,7 +368,8 @@ static void test_secrets_stay_out(void **state)
 /* Cut in the middle, a line may look like another. */
 static void test_half_a_line_of_a_secretive_file_stays_out(void **state)
 {
-	struct gsync_recording machine = parse(TITLE "file /proc/self/mountinfo\n| 1 - cgroup cgroup rw,cpu\n| 2 - cgroup x\n");
+	struct gsync_recording machine = parse(TITLE "file /proc/self/mountinfo\n"
+						     "| 1 - cgroup cgroup rw,cpu\n| 2 - cgroup x\n");
 	struct gsync_source inner = gsync_recording_source(&machine);
 	struct gsync_recording recording = { .origin = GSYNC_ORIGIN_REAL };
 	struct gsync_recorder recorder = { .inner = &inner, .recording = &recording };
@@ -415,8 +419,8 @@ static void ask_leaves(struct gsync_source *source, uint32_t first, uint32_t las
 
 static void test_the_same_answer_of_leaves_in_a_row_is_one_line(void **state)
 {
-	struct gsync_recording machine = parse(TITLE "cpuid 1 = 9 0 0 0\ncpuid 1000-2000 = 5 0 0 0\ncpuid 2100-3000 = 0 0 0 0\n"
-						     "cpuid 3100-4000 = 5 0 0 0\n");
+	struct gsync_recording machine = parse(TITLE "cpuid 1 = 9 0 0 0\ncpuid 1000-2000 = 5 0 0 0\n"
+						     "cpuid 2100-3000 = 0 0 0 0\ncpuid 3100-4000 = 5 0 0 0\n");
 	struct gsync_source inner = gsync_recording_source(&machine);
 	struct gsync_recording recording = { .origin = GSYNC_ORIGIN_REAL };
 	struct gsync_recorder recorder = { .inner = &inner, .recording = &recording };
@@ -452,7 +456,8 @@ static void test_leaves_between_two_that_were_asked_for_are_not_claimed(void **s
 		source.cpuid(source.context, order[i], 0, &regs);
 	source.cpuid(source.context, 0x40, 1, &regs);
 	text = text_of(&recording);
-	assert_string_equal(text, TITLE "cpuid 10 = 5 0 0 0\ncpuid 20 = 6 0 0 0\ncpuid 30 = 5 0 0 0\ncpuid 40.1 = 5 0 0 0\n");
+	assert_string_equal(text, TITLE "cpuid 10 = 5 0 0 0\ncpuid 20 = 6 0 0 0\ncpuid 30 = 5 0 0 0\n"
+					"cpuid 40.1 = 5 0 0 0\n");
 	free(text);
 	gsync_recording_free(&machine);
 	gsync_recording_free(&recording);
