@@ -181,14 +181,6 @@ static void print_cpus(FILE *out, const struct gsync_cpus *cpus)
 	fprintf(out, ": %.4g usable\n", cpus->usable);
 }
 
-static void print_measured(FILE *out, const char *label, double ns, int decimals, const char *what)
-{
-	if (ns > 0)
-		fprintf(out, "  %-14s %.*f ns%s\n", label, decimals, ns, what);
-	else
-		fprintf(out, "  %-14s unknown\n", label);
-}
-
 static void print_counter(FILE *out, const struct gsync_calibration *calibration)
 {
 	fprintf(out, "  %-14s ", "counter");
@@ -196,6 +188,14 @@ static void print_counter(FILE *out, const struct gsync_calibration *calibration
 		fprintf(out, "%.1f MHz, ", calibration->counter_mhz);
 	fprintf(out, "%s: %s\n", calibration->counter_trusted ? "trusted" : "not trusted",
 		calibration->counter_why ? calibration->counter_why : "no reason known");
+}
+
+static void print_measured(FILE *out, const char *label, double ns, int decimals, const char *what)
+{
+	if (ns > 0)
+		fprintf(out, "  %-14s %.*f ns%s\n", label, decimals, ns, what);
+	else
+		fprintf(out, "  %-14s unknown\n", label);
 }
 
 void cli_machine_print(FILE *out, const struct gsync_facts *facts, const struct gsync_calibration *calibration,

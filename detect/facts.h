@@ -15,7 +15,13 @@ struct gsync_cpuid {
 	uint32_t eax, ebx, ecx, edx;
 };
 
-/* What the machine's CPUs share; 0 = unknown. */
+/*
+ * How the CPUs hang together. Of packages, cores, hardware threads and caches
+ * those count that a CPU in the thread's affinity mask belongs to, whole, even
+ * if the mask has only a part of it; of NUMA nodes those with such a CPU, so
+ * none that is memory only. The sizes are those of one cache, the largest where
+ * they differ. 0 = unknown, or for a cache: there may be none.
+ */
 struct gsync_topology {
 	int packages;
 	int cores;
@@ -42,7 +48,7 @@ struct gsync_source {
 	/* How many CPUs are online, and how many of them this thread may use; 0 = unknown. */
 	int (*cpus_online)(void *context);
 	int (*cpus_affinity)(void *context);
-	/* False = unknown; NULL, too: a source need not have it. */
+	/* False when nothing is known; may itself be NULL, which means the same. Allocates: not for locks. */
 	bool (*topology)(void *context, struct gsync_topology *out);
 };
 
