@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What a recording holds, and the machine that it makes of it. */
-#include "detect/recording.h"
-
+#include "detect/recording_text.h"
 #include "detect/text.h"
 
 #include <stdlib.h>
@@ -22,6 +21,23 @@ static bool is_printable(const char *text)
 	return true;
 }
 
+/* The field's text; NULL = this field is none. */
+static char **text_field(struct gsync_recording *recording, size_t field)
+{
+	if (gsync_fields[field].kind != GSYNC_FIELD_TEXT)
+		return NULL;
+	return (char **)(void *)((char *)recording + gsync_fields[field].offset);
+}
+
+static void free_texts(struct gsync_recording *recording)
+{
+	size_t i;
+
+	for (i = 0; i < GSYNC_FIELD_COUNT_OF; i++)
+		if (text_field(recording, i))
+			free(*text_field(recording, i));
+}
+
 void gsync_recording_free(struct gsync_recording *recording)
 {
 	size_t i;
@@ -37,8 +53,8 @@ void gsync_recording_free(struct gsync_recording *recording)
 	free(recording->note);
 	free(recording->leaves);
 	free(recording->files);
-	free((char *)recording->measured.counter_why);
 	free(recording->expectations);
+	free_texts(recording);
 	memset(recording, 0, sizeof(*recording));
 }
 
@@ -137,18 +153,27 @@ int gsync_recording_add_expectation(struct gsync_recording *recording, const cha
 
 int gsync_recording_set_measured(struct gsync_recording *recording, const struct gsync_calibration *measured)
 {
-	char *why = NULL;
+	struct gsync_recording taken = { .measured = *measured };
+	int error = 0;
+	size_t i;
 
-	if (measured->counter_why) {
-		if (!is_printable(measured->counter_why))
-			return EINVAL;
-		why = strdup(measured->counter_why);
-		if (!why)
-			return ENOMEM;
+	for (i = 0; i < GSYNC_FIELD_COUNT_OF; i++) {
+		char **text = text_field(&taken, i);
+
+		if (!text || !*text)
+			continue;
+		if (!is_printable(*text))
+			error = EINVAL;
+		*text = strdup(*text);
+		if (!*text)
+			error = ENOMEM;
 	}
-	free((char *)recording->measured.counter_why);
-	recording->measured = *measured;
-	recording->measured.counter_why = why;
+	if (error != 0) {
+		free_texts(&taken);
+		return error;
+	}
+	free_texts(recording);
+	recording->measured = taken.measured;
 	return 0;
 }
 

@@ -286,6 +286,12 @@ static void test_what_cannot_be_written_is_not_taken(void **state)
 	assert_int_equal(gsync_recording_add_note(&recording, "two\nlines"), EINVAL);
 	assert_int_equal(gsync_recording_add_expectation(&recording, "a", "b\x80", 0), EINVAL);
 	assert_int_equal(gsync_recording_set_measured(&recording, &measured), EINVAL);
+	assert_null(recording.measured.counter_why);
+	measured.counter_why = "one line";
+	assert_int_equal(gsync_recording_set_measured(&recording, &measured), 0);
+	assert_int_equal(gsync_recording_set_measured(&recording, &measured), 0);
+	assert_string_equal(recording.measured.counter_why, "one line");
+	assert_ptr_not_equal(recording.measured.counter_why, measured.counter_why);
 	gsync_recording_free(&recording);
 }
 
