@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "bench/worker.h"
-#include "detect/profile.h"
+#include "detect/tuning.h"
 
 #define NS_PER_S 1000000000u
 #define STACK_BYTES (64u * 1024)

@@ -149,9 +149,12 @@ static int open_files(struct files *files, const struct cli_bench_options *optio
 
 static int write_json(const struct bench_run *run, const struct gsync_facts *facts, FILE *out)
 {
-	json_t *machine = cli_machine_json(facts, gsync_calibration_of_process(), gsync_profile_of_process());
-	json_t *report = machine != NULL ? bench_report_json(run, machine) : NULL;
+	struct gsync_profile profile;
+	json_t *machine, *report;
 
+	gsync_profile_of_process(&profile, NULL);
+	machine = cli_machine_json(facts, gsync_calibration_of_process(), &profile);
+	report = machine != NULL ? bench_report_json(run, machine) : NULL;
 	if (report == NULL)
 		return -1;
 	json_dumpf(report, out, CLI_JSON_FLAGS);
@@ -163,11 +166,13 @@ static int write_json(const struct bench_run *run, const struct gsync_facts *fac
 static int write_report(const struct bench_run *run, enum cli_format format, FILE *out, struct bench_error *error)
 {
 	struct gsync_facts facts;
+	struct gsync_profile profile;
 
 	gsync_facts_read(&gsync_source_machine, &facts);
+	gsync_profile_of_process(&profile, NULL);
 	switch (format) {
 	case CLI_FORMAT_TABLE:
-		cli_machine_print(out, &facts, gsync_calibration_of_process(), gsync_profile_of_process());
+		cli_machine_print(out, &facts, gsync_calibration_of_process(), &profile);
 		bench_report_table(run, out);
 		break;
 	case CLI_FORMAT_JSON:

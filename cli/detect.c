@@ -33,13 +33,14 @@ static int print_json(const struct gsync_facts *facts, const struct gsync_calibr
 static int detect(bool json)
 {
 	const struct gsync_calibration *calibration = gsync_calibration_of_process();
-	const struct gsync_profile *profile = gsync_profile_of_process();
+	struct gsync_profile profile;
 	struct gsync_facts facts;
 
+	gsync_profile_of_process(&profile, NULL);
 	gsync_facts_read(&gsync_source_machine, &facts);
 	if (json)
-		return print_json(&facts, calibration, profile);
-	cli_machine_print(stdout, &facts, calibration, profile);
+		return print_json(&facts, calibration, &profile);
+	cli_machine_print(stdout, &facts, calibration, &profile);
 	return CLI_OK;
 }
 

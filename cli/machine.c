@@ -5,7 +5,6 @@
  */
 #include "cli/machine.h"
 #include <math.h>
-#include <stddef.h>
 #include <string.h>
 
 struct bit_word {
@@ -25,37 +24,6 @@ static const struct bit_word kvm_features[] = {
 };
 
 static const struct bit_word kvm_hints[] = { { 0, "realtime" }, { 0, NULL } };
-
-struct threshold {
-	const char *name;
-	size_t offset;
-	const char *unit;
-};
-
-#define THRESHOLD(field, unit) { #field, offsetof(struct gsync_profile, field), unit }
-
-static const struct threshold thresholds[] = {
-	THRESHOLD(spin_ns, "ns, a waiter of a mutex or spinlock spins before it sleeps"),
-	THRESHOLD(backoff_ns, "ns, its longest pause between two looks at the lock"),
-	THRESHOLD(fair_ns, "ns, a mutex with sleepers is handed to one of them this often"),
-	THRESHOLD(repair_ns, "ns, until a missed wake-up of a mutex or spinlock is repaired"),
-	THRESHOLD(near_ns, "ns, the next in line of an oticket spins; each further back half of it"),
-	THRESHOLD(eager, "waiters of an oticket beyond the next are woken ahead of their turn"),
-	THRESHOLD(yield_ns, "ns, waiters of an oticket yield before they sleep, when CPUs are short"),
-	THRESHOLD(yield_places, "places from its turn a waiter must be for that"),
-	THRESHOLD(barrier_ns, "ns, a barrier spins when all participants can have a CPU"),
-	THRESHOLD(barrier_yields, "yields, after that or instead, before it sleeps"),
-	THRESHOLD(usable_cpus, "CPUs that these rules count on"),
-};
-
-#define THRESHOLD_COUNT (sizeof(thresholds) / sizeof(thresholds[0]))
-
-_Static_assert(THRESHOLD_COUNT == sizeof(struct gsync_profile) / sizeof(uint32_t), "every threshold is shown");
-
-static uint32_t threshold_value(const struct gsync_profile *profile, const struct threshold *threshold)
-{
-	return *(const uint32_t *)(const void *)((const char *)profile + threshold->offset);
-}
 
 /* A number to the nearest 1/STEPS, or null where it is not KNOWN. */
 static json_t *number(double value, double steps, bool known)
@@ -103,8 +71,8 @@ static json_t *profile_json(const struct gsync_profile *profile)
 	json_t *object = json_object();
 	size_t i;
 
-	for (i = 0; object && i < THRESHOLD_COUNT; i++)
-		json_object_set_new(object, thresholds[i].name, json_integer(threshold_value(profile, &thresholds[i])));
+	for (i = 0; object && i < GSYNC_THRESHOLD_COUNT; i++)
+		json_object_set_new(object, gsync_thresholds[i].name, json_integer(gsync_profile_value(profile, i)));
 	return object;
 }
 
@@ -209,7 +177,7 @@ void cli_machine_print(FILE *out, const struct gsync_facts *facts, const struct 
 	fprintf(out, "  %-14s %.1f ns\n", "PAUSE", calibration->pause_ns);
 	fprintf(out, "  %-14s %.0f ns from waking a sleeper until it runs\n", "wake-up", calibration->wake_ns);
 	fputs("Thresholds\n", out);
-	for (i = 0; i < THRESHOLD_COUNT; i++)
-		fprintf(out, "  %-14s %8u %s\n", thresholds[i].name, threshold_value(profile, &thresholds[i]),
-			thresholds[i].unit);
+	for (i = 0; i < GSYNC_THRESHOLD_COUNT; i++)
+		fprintf(out, "  %-16s %8u %s\n", gsync_thresholds[i].name, gsync_profile_value(profile, i),
+			gsync_thresholds[i].what);
 }

@@ -4,7 +4,7 @@
 #define GUESTSYNC_CLI_MACHINE_H
 
 #include "detect/facts.h"
-#include "detect/profile.h"
+#include "detect/tuning.h"
 #include <jansson.h>
 #include <stdio.h>
 
