@@ -106,7 +106,7 @@ static struct gsync_choice barrier_yields(const struct gsync_conditions *conditi
 static struct gsync_choice pressure(const struct gsync_conditions *conditions)
 {
 	(void)conditions;
-	return (struct gsync_choice){ 15, "less is what any system's own housekeeping takes" };
+	return (struct gsync_choice){ 20, "less is what any system's own housekeeping takes" };
 }
 
 static struct gsync_choice usable(const struct gsync_conditions *conditions)

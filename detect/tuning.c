@@ -34,7 +34,8 @@
 #define PRESSED_NS 90000000u /* pressure is over by then, if nobody finds it again */
 #define STALE_NS 400000000u /* what happened on average since then says nothing of now */
 #define SLOW_YIELD_NS 500000u
-#define RECESS_NS 100000000u
+#define RECESS_NS 10000000u /* until pressure, which forbids yields altogether, has been noticed */
+#define BLIND_RECESS_NS 100000000u /* where it cannot be */
 
 /* In ns: the spin loops read CLOCK_MONOTONIC until the counter has proved itself. */
 const struct gsync_published gsync_untuned = {
@@ -47,7 +48,8 @@ const struct gsync_published gsync_untuned = {
 		.yield = 50000,
 		.barrier = 20000,
 		.slow_yield = SLOW_YIELD_NS,
-		.yield_recess = RECESS_NS,
+		.yield_recess = BLIND_RECESS_NS,
+		.pressed_most = PRESSED_NS,
 		.repair_ns = 2000000,
 		.backoff = 4,
 		.eager = 1,
@@ -68,6 +70,7 @@ static struct gsync_cpu_mask mask;
 static int mask_count;
 static struct gsync_usage usage;
 static uint64_t usage_at, cpus_at; /* monotonic ns; 0 = never */
+static bool blind; /* /proc tells nothing of the CPUs */
 
 /* ---- the claim */
 
@@ -123,7 +126,8 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->yield = (uint64_t)(profile->yield_ns * ticks_per_ns);
 	out->barrier = (uint64_t)(profile->barrier_ns * ticks_per_ns);
 	out->slow_yield = (uint64_t)(SLOW_YIELD_NS * ticks_per_ns);
-	out->yield_recess = (uint64_t)(RECESS_NS * ticks_per_ns);
+	out->yield_recess = (uint64_t)((blind ? BLIND_RECESS_NS : RECESS_NS) * ticks_per_ns);
+	out->pressed_most = (uint64_t)(PRESSED_NS * ticks_per_ns);
 	out->repair_ns = profile->repair_ns;
 	out->backoff = backoff < 1 ? 1 : backoff > 1000 ? 1000 : (uint32_t)backoff;
 	out->eager = profile->eager;
@@ -184,7 +188,8 @@ static void read_pressure(uint64_t now)
 {
 	struct gsync_usage fresh;
 
-	if (!gsync_usage_read(&gsync_source_machine, &mask, mask_count, &fresh))
+	blind = !gsync_usage_read(&gsync_source_machine, &mask, mask_count, &fresh);
+	if (blind)
 		return;
 	note_pressure(usage_at != 0 && now - usage_at < STALE_NS ? gsync_pressure_between(&usage, &fresh) : 0);
 	usage = fresh;
@@ -224,6 +229,7 @@ static void measure(void)
 	gsync_hypervisor_read(&gsync_source_machine, &hypervisor);
 	conditions.guest = strcmp(hypervisor.name, "none") != 0;
 	read_cpus(gsync_monotonic_ns());
+	read_pressure(cpus_at);
 	__atomic_store_n(&gsync_clock_counter_usable, conditions.calibration.counter_trusted, __ATOMIC_RELAXED);
 	schedule_next_look();
 	derive_and_publish();

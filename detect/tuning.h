@@ -27,6 +27,7 @@ struct gsync_tuning {
 	uint64_t barrier;
 	uint64_t slow_yield;   /* a yield that took this long gave the CPU to somebody else's work */
 	uint64_t yield_recess; /* then nobody yields for this long */
+	uint64_t pressed_most; /* pressure lasts no longer than this, unless it is found again */
 	uint32_t repair_ns;
 	uint32_t backoff;
 	uint32_t eager;
@@ -103,7 +104,7 @@ static inline bool gsync_is_pressed(const struct gsync_tuning *tuning)
 {
 	uint64_t until = __atomic_load_n(&gsync_live.pressed_until, __ATOMIC_RELAXED);
 
-	return until != 0 && gsync_lies_ahead(until, gsync_ticks(), tuning->yield_recess);
+	return until != 0 && gsync_lies_ahead(until, gsync_ticks(), tuning->pressed_most);
 }
 
 /* Measures, unless this process has, or another thread is about it. Leaves errno alone. */
