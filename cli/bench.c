@@ -164,7 +164,7 @@ static int write_report(const struct bench_run *run, enum cli_format format, FIL
 {
 	struct gsync_facts facts;
 
-	gsync_facts_read(&gsync_source_machine, &facts);
+	gsync_facts_read(&gsync_source_full, &facts);
 	switch (format) {
 	case CLI_FORMAT_TABLE:
 		cli_machine_print(out, &facts, gsync_calibration_of_process(), gsync_profile_of_process());

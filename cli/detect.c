@@ -36,7 +36,7 @@ static int detect(bool json)
 	const struct gsync_profile *profile = gsync_profile_of_process();
 	struct gsync_facts facts;
 
-	gsync_facts_read(&gsync_source_machine, &facts);
+	gsync_facts_read(&gsync_source_full, &facts);
 	if (json)
 		return print_json(&facts, calibration, profile);
 	cli_machine_print(stdout, &facts, calibration, profile);
