@@ -25,21 +25,25 @@ void gsync_idle_read(const struct gsync_source *source, struct gsync_idle *out)
 		read_name(source, "/sys/devices/system/cpu/cpuidle/current_governor_ro", out->governor);
 }
 
-/* A source may be a recording that somebody wrote by hand. */
-static bool is_plausible(const struct gsync_topology *topology, int online)
+/*
+ * Half of /sys may be hidden, and a recording may have been written by hand: no
+ * topology is better than one that has not exactly the CPUs that we may use.
+ */
+static bool is_plausible(const struct gsync_topology *topology, int online, int affinity)
 {
-	return topology->threads > 0 && (online <= 0 || topology->threads <= online) && topology->cores >= 0 &&
-	       topology->cores <= topology->threads && topology->packages >= 0 &&
-	       topology->packages <= topology->threads && topology->numa_nodes >= 0 &&
-	       topology->numa_nodes <= topology->threads && topology->l1d_count >= 0 && topology->l2_count >= 0 &&
-	       topology->l3_count >= 0;
+	const int most = topology->threads;
+
+	return most > 0 && (online <= 0 || most <= online) && (affinity <= 0 || most == affinity) &&
+	       topology->cores >= 0 && topology->cores <= most && topology->packages >= 0 &&
+	       topology->packages <= most && topology->numa_nodes >= 0 && topology->numa_nodes <= most &&
+	       topology->l1d_count >= 0 && topology->l2_count >= 0 && topology->l3_count >= 0;
 }
 
 void gsync_topology_read(const struct gsync_source *source, struct gsync_topology *out)
 {
 	memset(out, 0, sizeof(*out));
 	if (source->topology && source->topology(source->context, out) &&
-	    is_plausible(out, source->cpus_online(source->context)))
+	    is_plausible(out, source->cpus_online(source->context), source->cpus_affinity(source->context)))
 		return;
 	memset(out, 0, sizeof(*out));
 }

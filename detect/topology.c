@@ -10,11 +10,22 @@
  *
  * Where /sys is hidden hwloc makes do with a flat row of CPUs in one node. That
  * says something about the CPUs, but nothing about packages, cores and nodes.
+ * Where only parts of it are hidden, as in some containers, hwloc may complain
+ * on stderr or fail an assertion (2.9: an empty /sys/devices/system/node). So it
+ * runs in a child process, whose end, whatever it is, does no harm here.
  */
 #include "detect/source.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <hwloc.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SECONDS_MAX 10 /* of hwloc's work, which is some ms per 100 CPUs */
 
 #define LOAD_FLAGS                                                                                                     \
 	(HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING | HWLOC_TOPOLOGY_FLAG_NO_DISTANCES |                                  \
@@ -70,19 +81,69 @@ static bool describe(hwloc_topology_t topology, hwloc_cpuset_t cpus, struct gsyn
 	return out->threads > 0;
 }
 
+/* What the child leaves behind. */
+struct answer {
+	bool known;
+	struct gsync_topology topology;
+};
+
+/* An abort or a hang must end the child at once and in silence, whatever the program has made of these signals. */
+static void prepare_child(void)
+{
+	static const int signals[] = { SIGABRT, SIGALRM, SIGBUS, SIGSEGV };
+	struct rlimit no_core = { 0, 0 };
+	sigset_t set;
+	size_t i;
+	int null = open("/dev/null", O_WRONLY);
+
+	sigemptyset(&set);
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+		signal(signals[i], SIG_DFL);
+		sigaddset(&set, signals[i]);
+	}
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	setrlimit(RLIMIT_CORE, &no_core);
+	if (null < 0 || dup2(null, STDERR_FILENO) < 0)
+		close(STDERR_FILENO);
+	alarm(SECONDS_MAX);
+}
+
+static void ask_hwloc(struct answer *answer)
+{
+	hwloc_cpuset_t cpus = hwloc_bitmap_alloc();
+	hwloc_topology_t topology;
+
+	if (cpus && hwloc_topology_init(&topology) == 0)
+		answer->known = load(topology) && describe(topology, cpus, &answer->topology);
+}
+
+static void ask_in_child(struct answer *answer)
+{
+	pid_t child = fork();
+
+	if (child == 0) {
+		prepare_child();
+		ask_hwloc(answer);
+		_exit(0);
+	}
+	/* Any other error than EINTR says as well that the child is no more: the program waits for its children itself. */
+	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
 static bool machine_topology(void *context, struct gsync_topology *out)
 {
 	int caller_errno = errno;
-	hwloc_cpuset_t cpus = hwloc_bitmap_alloc();
-	hwloc_topology_t topology;
+	struct answer *answer = mmap(NULL, sizeof(*answer), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	bool known = false;
 
 	(void)context;
-	if (cpus && hwloc_topology_init(&topology) == 0) {
-		known = load(topology) && describe(topology, cpus, out);
-		hwloc_topology_destroy(topology);
+	if (answer != MAP_FAILED) {
+		ask_in_child(answer);
+		known = answer->known;
+		*out = answer->topology;
+		munmap(answer, sizeof(*answer));
 	}
-	hwloc_bitmap_free(cpus);
 	errno = caller_errno;
 	return known;
 }

@@ -4,6 +4,7 @@
  * machine agrees with what the kernel says, for all CPUs and for one.
  */
 #include "tests/unit/fake_machine.h"
+#include <signal.h>
 
 static const struct gsync_topology sound = {
 	.packages = 1,
@@ -82,10 +83,17 @@ static void test_a_topology_that_cannot_be_is_not_believed(void **state)
 		assert_false(is_known(&fake));
 	}
 	told = sound;
+	fake.affinity = 0; /* unknown */
+	assert_true(is_known(&fake));
 	fake.online = 7;
 	assert_false(is_known(&fake));
-	fake.online = 0; /* unknown */
+	fake.online = 0;
 	assert_true(is_known(&fake));
+	/* A CPU is missing from it that we may use, or one is in it that we may not. */
+	fake.affinity = 9;
+	assert_false(is_known(&fake));
+	fake.affinity = 7;
+	assert_false(is_known(&fake));
 }
 
 static struct gsync_topology read_real(void)
@@ -101,21 +109,17 @@ static struct gsync_topology read_real(void)
 static void test_the_real_machine_has_what_the_kernel_says(void **state)
 {
 	struct gsync_topology topology = read_real();
-	cpu_set_t before, after;
-	char online[64];
+	cpu_set_t before;
+	char core[64];
 
 	(void)state;
 	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
 	assert_int_equal(topology.threads, CPU_COUNT(&before));
-	if (gsync_source_full.read_file(NULL, "/sys/devices/system/cpu/cpu0/topology/core_id", online, sizeof(online)) > 0) {
+	if (gsync_source_full.read_file(NULL, "/sys/devices/system/cpu/cpu0/topology/core_id", core, sizeof(core)) > 0)
 		assert_true(topology.cores >= 1 && topology.packages >= 1 && topology.numa_nodes >= 1);
-	} else {
+	else
 		assert_int_equal(topology.numa_nodes, 0);
-	}
 	assert_true((topology.l1d_count == 0) == (topology.l1d_bytes == 0));
-	/* hwloc must not move us about. */
-	assert_int_equal(sched_getaffinity(0, sizeof(after), &after), 0);
-	assert_true(CPU_EQUAL(&before, &after));
 }
 
 static void test_the_real_topology_follows_the_affinity_mask(void **state)
@@ -138,6 +142,28 @@ static void test_the_real_topology_follows_the_affinity_mask(void **state)
 	assert_int_equal(topology.numa_nodes, all.numa_nodes > 0);
 }
 
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+/* A program may wait for all its children in a handler, or have the kernel forget them. */
+static void test_the_child_that_asks_is_no_business_of_the_program(void **state)
+{
+	void (*const handlers[])(int) = { SIG_DFL, SIG_IGN, do_nothing };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+		void (*before)(int) = signal(SIGCHLD, handlers[i]);
+
+		assert_true(read_real().threads > 0);
+		signal(SIGCHLD, before);
+		assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+		assert_int_equal(errno, ECHILD);
+	}
+}
+
 static void test_hwloc_of_another_machine_is_not_believed(void **state)
 {
 	struct gsync_topology topology;
@@ -157,6 +183,7 @@ int main(void)
 		cmocka_unit_test(test_a_topology_that_cannot_be_is_not_believed),
 		cmocka_unit_test(test_the_real_machine_has_what_the_kernel_says),
 		cmocka_unit_test(test_the_real_topology_follows_the_affinity_mask),
+		cmocka_unit_test(test_the_child_that_asks_is_no_business_of_the_program),
 		cmocka_unit_test(test_hwloc_of_another_machine_is_not_believed),
 	};
 
