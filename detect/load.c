@@ -90,7 +90,7 @@ static bool parse_percent(const char **at, double *out)
 	if (!gsync_text_number(at, &whole) || **at != '.')
 		return false;
 	point = ++*at;
-	if (!gsync_text_number(at, &hundredths) || *at != point + 2 || whole > 100)
+	if (!gsync_text_number(at, &hundredths) || *at != point + 2)
 		return false;
 	*out = (double)whole + (double)hundredths / 100;
 	return *out <= 100;
@@ -120,14 +120,12 @@ void gsync_pressure_read(const struct gsync_source *source, struct gsync_load *o
 	out->pressure_us = total;
 }
 
-/* The number behind NAME at the beginning of a line. */
+/* The number behind NAME, which ends with a blank, at the beginning of a line. */
 static bool find_number(const char *text, const char *name, uint64_t *out)
 {
-	size_t length = strlen(name);
-
 	for (;;) {
-		if (strncmp(text, name, length) == 0 && text[length] == ' ') {
-			text += length;
+		if (gsync_text_starts(text, name)) {
+			text += strlen(name);
 			return gsync_text_number(&text, out);
 		}
 		text = strchr(text, '\n');
@@ -155,8 +153,8 @@ static bool add_throttling(const struct gsync_cgroup *group, void *context)
 	if (!gsync_cgroup_read_file(group, "/cpu.stat", text, sizeof(text)))
 		return false;
 	/* A group without the controller has a cpu.stat, too, but without these. */
-	if (!find_number(text, "nr_periods", &periods) || !find_number(text, "nr_throttled", &throttled) ||
-	    !find_number(text, group->v2 ? "throttled_usec" : "throttled_time", &time))
+	if (!find_number(text, "nr_periods ", &periods) || !find_number(text, "nr_throttled ", &throttled) ||
+	    !find_number(text, group->v2 ? "throttled_usec " : "throttled_time ", &time))
 		return false;
 	add(&out->periods, periods, 1);
 	add(&out->throttled_periods, throttled, 1);

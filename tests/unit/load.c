@@ -218,6 +218,9 @@ static void test_v2_throttling_is_the_sum_up_to_the_mount(void **state)
 	assert_throttling(&fake, 110, 23, 570000);
 	add_file(&fake, "/sys/fs/cgroup/cpu.stat", V2_STAT("1000", "4", "1"));
 	assert_throttling(&fake, 1110, 27, 571000);
+	/* What a later kernel may add. */
+	add_file(&fake, "/sys/fs/cgroup/cpu.stat", "nr_periods_since 1\nnr_throttled_x 1\n" V2_STAT("1000", "4", "1"));
+	assert_throttling(&fake, 1110, 27, 571000);
 	/* Beside and above. */
 	add_file(&fake, "/sys/fs/cgroup/a/bb/cpu.stat", V2_STAT("1", "1", "1"));
 	add_file(&fake, "/sys/fs/cpu.stat", V2_STAT("1", "1", "1"));
