@@ -340,7 +340,9 @@ void cli_machine_print(FILE *out, const struct gsync_facts *facts, const struct 
 	fprintf(out, "  %-14s %s\n", "container", facts->container);
 	print_cpus(out, &facts->cpus);
 	print_topology(out, &facts->topology);
-	if (facts->steal_percent >= 0)
+	if (facts->load.steal_ticks == 0 && strcmp(facts->hypervisor.name, "none") != 0)
+		fprintf(out, "  %-14s none since boot, or the host does not tell\n", "steal");
+	else if (facts->steal_percent >= 0)
 		fprintf(out, "  %-14s %.2f %% of all CPU time since boot\n", "steal", facts->steal_percent);
 	else
 		fprintf(out, "  %-14s unknown\n", "steal");
