@@ -71,16 +71,12 @@ static void print_holders(FILE *out, const struct gsync_facts *facts)
 	if (facts->hypervisor.dedicated)
 		fputs("The host promises not to take a CPU away for long, so that a holder keeps running.\n", out);
 	if (facts->hypervisor.nested > 0)
-		fputs("The hypervisor itself runs in a virtual machine: two hosts can take a CPU away, and sleeping costs "
-		      "more.\n",
-		      out);
+		fputs("The hypervisor itself runs in a virtual machine: two hosts can take a CPU away.\n", out);
 	if (load->throttled_periods != GSYNC_UNKNOWN && load->throttled_periods > 0)
 		fprintf(out, "Its cgroups were throttled %llu times so far: all threads stop then, a holder too.\n",
 			(unsigned long long)load->throttled_periods);
 	if (strcmp(facts->idle.driver, "haltpoll") == 0 || strcmp(facts->idle.governor, "haltpoll") == 0)
-		fputs("An idle CPU polls a while before it halts (haltpoll), which makes soon wake-ups cheap; that is no "
-		      "proof of\ndedicated CPUs.\n",
-		      out);
+		fputs("An idle CPU polls a while before it halts (haltpoll); that is no proof of dedicated CPUs.\n", out);
 }
 
 static void print_advice(FILE *out, const struct gsync_calibration *calibration,

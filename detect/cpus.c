@@ -27,9 +27,10 @@ static double read_quota(const struct gsync_cgroup *group)
 	char quota_text[64], period_text[64];
 	const char *quota_at = quota_text;
 	const char *period_at = period_text;
+	const char *quota_file = group->v2 ? "/cpu.max" : "/cpu.cfs_quota_us";
 	uint64_t quota, period;
 
-	if (!gsync_cgroup_read_file(group, group->v2 ? "/cpu.max" : "/cpu.cfs_quota_us", quota_text, sizeof(quota_text)))
+	if (!gsync_cgroup_read_file(group, quota_file, quota_text, sizeof(quota_text)))
 		return 0;
 	/* No limit is "max" or "-1", and not a number. */
 	if (!gsync_text_number(&quota_at, &quota))

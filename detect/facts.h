@@ -68,7 +68,7 @@ extern const struct gsync_source gsync_source_full;
 
 /* What Hyper-V, or who wears its interface, tells a guest that knows it. */
 struct gsync_hyperv {
-	bool present; /* else the others mean nothing */
+	bool present;	       /* else the others mean nothing */
 	uint32_t spin_retries; /* after so many a kernel is to report that it spins for a lock */
 	bool no_core_sharing;  /* no two vCPUs share a core but those that the guest sees as its siblings */
 };
@@ -82,11 +82,11 @@ struct gsync_hypervisor {
 	uint32_t hints;	   /* KVM: EDX of base + 1 */
 	char signature[GSYNC_NAME_MAX]; /* printable form of a signature that is in no table; "" = none such */
 	char confidential[GSYNC_NAME_MAX]; /* memory that the host cannot read: "tdx", "sev", …, or "none" */
-	char role[GSYNC_NAME_MAX];    /* "guest"; "dom0" (Xen), "root" (Hyper-V): the one that runs it; "" without one */
+	char role[GSYNC_NAME_MAX];    /* "guest"; "dom0" (Xen), "root" (Hyper-V): its master; "" without one */
 	char version[GSYNC_NAME_MAX]; /* of the hypervisor; "" = unknown */
-	int nested;	   /* it runs inside another one: 1 = yes, 0 = no, -1 = unknown */
-	bool dedicated;	   /* the host promises that no vCPU is preempted for long */
-	uint32_t tsc_khz;  /* as the hypervisor tells it; 0 = unknown */
+	int nested;	  /* it runs inside another one: 1 = yes, 0 = no, -1 = unknown */
+	bool dedicated;	  /* the host promises that no vCPU is preempted for long */
+	uint32_t tsc_khz; /* as the hypervisor tells it; 0 = unknown */
 	struct gsync_hyperv hyperv;
 };
 
@@ -99,12 +99,13 @@ struct gsync_cpus {
 
 /* Counts of what has happened so far, and of what is now; any of them may be GSYNC_UNKNOWN. */
 struct gsync_load {
-	uint64_t steal_ticks, all_ticks; /* since boot, of all CPUs, in units of USER_HZ; of which the host took the first */
+	uint64_t steal_ticks;	    /* of all_ticks, that the host took */
+	uint64_t all_ticks;	    /* of all CPUs since boot, in units of USER_HZ */
 	uint64_t on_cpu_ns;	    /* this thread: how long it ran, */
 	uint64_t run_queue_wait_ns; /* how long it waited while another thread had the CPU, */
 	uint64_t timeslices;	    /* and how often it was given one */
 	uint64_t runnable;	    /* threads of the whole machine that run or could; this one is among them */
-	double pressure_avg10;	    /* percent of the last 10 s in which some thread waited for a CPU; negative = unknown */
+	double pressure_avg10;	    /* percent of the last 10 s with a thread waiting for a CPU; negative = unknown */
 	uint64_t pressure_us;	    /* the same time since boot */
 	/* Sums over the own cgroup and all above it: a thread stops when any of them is throttled. */
 	uint64_t periods;

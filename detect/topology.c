@@ -126,7 +126,7 @@ static void ask_in_child(struct answer *answer)
 		ask_hwloc(answer);
 		_exit(0);
 	}
-	/* Any other error than EINTR says as well that the child is no more: the program waits for its children itself. */
+	/* Any error but EINTR says that the child is no more, too: the program has waited for it itself. */
 	while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
 		;
 }

@@ -1088,7 +1088,8 @@ static void test_no_content_of_any_file_does_harm(void **state)
 		"\nTracerPid:\t99999999999999999999999", "\nTracerPid: -4", "container", "container=", "=container=",
 		"cpu ", "cpu  1 1 1 1 1 1 1 1", "cpu  18446744073709551615 0 0 0 0 0 0 18446744073709551615",
 		"linux,kvm", "1 2 3", "0.00 0.00 0.00 1/2 3", "0.00 0.00 0.00 999999999999999999/1",
-		"some avg10=999.99 avg60=0.00 avg300=0.00 total=1", "some avg10=100.99 total=1", "some avg10=1.50 total=",
+		"some avg10=999.99 avg60=0.00 avg300=0.00 total=1", "some avg10=100.99 total=1",
+		"some avg10=1.50 total=",
 		"nr_periods 999999999999999999\nnr_throttled 999999999999999999\nthrottled_usec 999999999999999999\n"
 		"throttled_time 999999999999999999\n",
 		"\nvendor_id\t: User Mode Linux\n", "ffffffffffffffffffffffffffffffff",

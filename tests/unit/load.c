@@ -86,7 +86,8 @@ static void test_schedstat_tells_of_this_thread(void **state)
 /* A kernel that does not count writes zeros: but a thread that reads them has had a timeslice. */
 static void test_schedstat_of_a_kernel_that_does_not_count_is_unknown(void **state)
 {
-	static const char *const contents[] = { "", "0 0 0\n", "1 2", "1 2 x", "-1 2 3", "1 99999999999999999999 3", "1,2,3" };
+	static const char *const contents[] = { "",	  "0 0 0\n", "1 2", "1 2 x",
+						"-1 2 3", "1,2,3",   "1 99999999999999999999 3" };
 	struct fake fake;
 	size_t i;
 
@@ -138,7 +139,8 @@ static void test_pressure_is_that_of_some_thread(void **state)
 	(void)state;
 	fake_init(&fake);
 	add_file(&fake, "/proc/pressure/cpu",
-		 "some avg10=63.02 avg60=62.17 avg300=35.25 total=166621052\nfull avg10=1.00 avg60=1.00 avg300=1.00 total=7\n");
+		 "some avg10=63.02 avg60=62.17 avg300=35.25 total=166621052\n"
+		 "full avg10=1.00 avg60=1.00 avg300=1.00 total=7\n");
 	load = read_load(&fake);
 	assert_float_equal(load.pressure_avg10, 63.02, 1e-9);
 	assert_int_equal(load.pressure_us, 166621052);
@@ -155,7 +157,8 @@ static void test_pressure_is_unknown_where_it_is_off_or_makes_no_sense(void **st
 	static const char *const contents[] = {
 		"", "some", "some avg10=", "some avg10=1.00", "some avg10=1 total=2", "some avg10=1.0 total=2",
 		"some avg10=1.000 total=2", "some avg10=100.01 total=2", "some avg10=101.00 total=2",
-		"some avg10=-1.00 total=2", "some avg10=1.00 total=", "some avg10=1.00 total=-2", "some avg10=1.00 total=x",
+		"some avg10=-1.00 total=2", "some avg10=1.00 total=", "some avg10=1.00 total=-2",
+		"some avg10=1.00 total=x",
 		"full avg10=1.00 avg60=1.00 avg300=1.00 total=7\n", "some avg10=99999999999999999999.00 total=2",
 		"some avg10=1.00\nfull avg10=1.00 total=2",
 	};
@@ -355,7 +358,8 @@ static void test_the_idle_driver_and_governor_are_named(void **state)
 	add_file(&fake, "/sys/devices/system/cpu/cpuidle/current_governor", "haltpoll\n");
 	gsync_idle_read(&fake.source, &idle);
 	assert_string_equal(idle.governor, "haltpoll");
-	add_file(&fake, "/sys/devices/system/cpu/cpuidle/current_driver", "a\x80\x01 name of more than thirty-one bytes\n");
+	add_file(&fake, "/sys/devices/system/cpu/cpuidle/current_driver",
+		 "a\x80\x01 name of more than thirty-one bytes\n");
 	gsync_idle_read(&fake.source, &idle);
 	assert_string_equal(idle.driver, "a.. name of more than thirty-on");
 }
