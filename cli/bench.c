@@ -168,7 +168,7 @@ static int write_report(const struct bench_run *run, enum cli_format format, FIL
 	struct gsync_facts facts;
 	struct gsync_profile profile;
 
-	gsync_facts_read(&gsync_source_machine, &facts);
+	gsync_facts_read(&gsync_source_full, &facts);
 	gsync_profile_of_process(&profile, NULL);
 	switch (format) {
 	case CLI_FORMAT_TABLE:

@@ -42,7 +42,7 @@ static int detect(bool json, bool explain)
 	struct gsync_facts facts;
 
 	gsync_profile_of_process(&profile, &reasons);
-	gsync_facts_read(&gsync_source_machine, &facts);
+	gsync_facts_read(&gsync_source_full, &facts);
 	if (json)
 		return print_json(&facts, calibration, &profile, explain ? &reasons : NULL);
 	cli_machine_print(stdout, &facts, calibration, &profile);

@@ -10,29 +10,26 @@
 #include "detect/clock.h"
 #include "detect/text.h"
 
-#include <stdio.h>
-
 #define TEXT_SIZE 6144
 #define NS_PER_TICK 10000000u /* USER_HZ is 100 on every machine we know */
 #define IDLE_ENOUGH_PERCENT 25 /* from there on nobody waits for a CPU for long */
 
-/* user nice system idle iowait irq softirq steal; guest time is part of user time */
-enum { FIELD_IDLE = 3, FIELD_IOWAIT = 4, FIELD_STEAL = 7, FIELDS = 8 };
-
 /* Adds the CPU line that goes on at AT. */
 static bool add_line(const char *at, struct gsync_usage *out)
 {
-	for (int field = 0; field < FIELDS; field++) {
-		uint64_t ticks;
+	uint64_t ticks[GSYNC_CPU_FIELDS];
 
-		if (!gsync_text_number(&at, &ticks))
-			return false;
-		if (field == FIELD_STEAL)
-			out->stolen += ticks * NS_PER_TICK;
-		else if (field == FIELD_IDLE || field == FIELD_IOWAIT)
-			out->idle += ticks * NS_PER_TICK;
+	if (!gsync_cpu_fields_parse(at, ticks))
+		return false;
+	for (int field = 0; field < GSYNC_CPU_FIELDS; field++) {
+		uint64_t ns = ticks[field] * NS_PER_TICK;
+
+		if (field == GSYNC_CPU_STEAL)
+			out->stolen += ns;
+		else if (field == GSYNC_CPU_IDLE || field == GSYNC_CPU_IOWAIT)
+			out->idle += ns;
 		else
-			out->busy += ticks * NS_PER_TICK;
+			out->busy += ns;
 	}
 	return true;
 }

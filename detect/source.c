@@ -8,7 +8,7 @@
  * lock a cancellation point, which open() and read() would make it.
  */
 #include "detect/affinity.h"
-#include "detect/facts.h"
+#include "detect/source.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,7 +18,7 @@
 #include <cpuid.h>
 #endif
 
-static bool machine_cpuid(void *context, uint32_t leaf, uint32_t subleaf, struct gsync_cpuid *out)
+bool gsync_machine_cpuid(void *context, uint32_t leaf, uint32_t subleaf, struct gsync_cpuid *out)
 {
 	(void)context;
 #if defined(__x86_64__) || defined(__i386__)
@@ -52,7 +52,7 @@ static ssize_t read_all(int fd, char *buffer, size_t size)
 	return (ssize_t)length;
 }
 
-static ssize_t machine_read_file(void *context, const char *path, char *buffer, size_t size)
+ssize_t gsync_machine_read_file(void *context, const char *path, char *buffer, size_t size)
 {
 	int caller_errno = errno;
 	int cancel_state;
@@ -75,7 +75,7 @@ static ssize_t machine_read_file(void *context, const char *path, char *buffer, 
 	return result;
 }
 
-static int machine_cpus_online(void *context)
+int gsync_machine_cpus_online(void *context)
 {
 	int caller_errno = errno;
 	int cancel_state;
@@ -89,16 +89,16 @@ static int machine_cpus_online(void *context)
 	return count > 0 && count <= GSYNC_CPUS_MAX ? (int)count : 0;
 }
 
-static int machine_cpus_affinity(void *context)
+int gsync_machine_cpus_affinity(void *context)
 {
 	struct gsync_cpu_mask mask;
 
-	return gsync_affinity_read(&mask, machine_cpus_online(context));
+	return gsync_affinity_read(&mask, gsync_machine_cpus_online(context));
 }
 
 const struct gsync_source gsync_source_machine = {
-	.cpuid = machine_cpuid,
-	.read_file = machine_read_file,
-	.cpus_online = machine_cpus_online,
-	.cpus_affinity = machine_cpus_affinity,
+	.cpuid = gsync_machine_cpuid,
+	.read_file = gsync_machine_read_file,
+	.cpus_online = gsync_machine_cpus_online,
+	.cpus_affinity = gsync_machine_cpus_affinity,
 };

@@ -42,6 +42,11 @@ expect 0 '' "$guestsync" detect --json
 holds 'isinstance(d["hypervisor"]["name"], str) and isinstance(d["hypervisor"]["layers"], list)'
 holds 'isinstance(d["container"], str) and d["cpus"]["usable"] > 0 and {"online","affinity","quota"} <= set(d["cpus"])'
 holds 'd["pause_ns"] > 0 and d["wake_ns"] > 0 and "steal_percent" in d and d["profile"]["spin_ns"] >= 0'
+holds 'set("name layers confidential unknown_signature kvm_features kvm_hints role nested version dedicated hyperv tsc_khz".split()) == set(d["hypervisor"])'
+holds '(d["hypervisor"]["role"] is None) == (d["hypervisor"]["name"] == "none")'
+holds 'set("run_queue_wait_ns timeslices runnable pressure_avg10 throttled_periods throttled_ns".split()) == set(d["load"])'
+holds 'set("packages cores threads numa_nodes l1d_bytes l2_bytes l3_bytes".split()) == set(d["topology"])'
+holds 'd["topology"]["threads"] in (None, d["cpus"]["affinity"]) and set(d["idle"]) == {"driver", "governor"}'
 expect 0 '' taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')" "$guestsync" detect --json
 holds 'd["cpus"]["usable"] == 1 and d["profile"]["spin_ns"] == 0'
 expect 2 'option' "$guestsync" detect --nonsense
@@ -56,6 +61,12 @@ if [ "$(id -u)" -eq 0 ] && [ "$(nproc)" -ge 2 ] && mkdir "$group" 2>/dev/null; t
 	if echo 100000 2>/dev/null >"$group/cpu.cfs_period_us" && echo 150000 2>/dev/null >"$group/cpu.cfs_quota_us"; then
 		expect 0 '' sh -c 'echo $$ >"$0/cgroup.procs" && exec "$1" detect --json' "$group" "$guestsync"
 		holds 'd["cpus"]["quota"] == 1.5 and d["cpus"]["usable"] == 1.5'
+		holds 'd["load"]["throttled_periods"] == 0'
+		# With a tenth of a CPU a busy loop is stopped.
+		echo 10000 >"$group/cpu.cfs_quota_us"
+		expect 0 '' sh -c 'echo $$ >"$0/cgroup.procs" && i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; exec "$1" detect --json' \
+			"$group" "$guestsync"
+		holds 'd["load"]["throttled_periods"] > 0 and d["load"]["throttled_ns"] > 0'
 	else
 		skip 'cgroup v1 quota: this kernel has none'
 	fi
@@ -65,10 +76,18 @@ else
 fi
 
 if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
-	for hidden in /proc /sys "/proc /sys"; do
+	# hwloc fails an assertion where the directory of the NUMA nodes is empty.
+	for hidden in /proc /sys "/proc /sys" /sys/devices/system/node /sys/devices/system/cpu /sys/fs/cgroup; do
+		for directory in $hidden; do [ -d "$directory" ] || continue 2; done
 		expect 0 '' unshare -m sh -c 'for d in $0; do mount -t tmpfs none $d || exit 9; done; exec "$1" detect --json' \
 			"$hidden" "$guestsync"
 		holds 'd["cpus"]["usable"] > 0 and d["hypervisor"]["name"]'
+		holds 'all(d["topology"][k] is None or d["topology"][k] > 0 for k in d["topology"])'
+		case $hidden in
+		*/sys | */cpu) holds 'd["topology"]["cores"] is None and d["idle"] == {"driver": None, "governor": None}' ;;&
+		/proc*) holds 'd["load"]["runnable"] is None and d["load"]["timeslices"] is None' ;;&
+		*/sys | */cgroup) holds 'd["load"]["throttled_periods"] is None' ;;
+		esac
 	done
 	expect 0 '' unshare -m sh -c 'mount -t tmpfs none /proc; exec "$0" bench --seconds 0.02 --rounds 1 --threads 2 --locks ours' \
 		"$guestsync"
