@@ -95,7 +95,7 @@ static void measure(void)
 {
 	struct gsync_cpus cpus;
 
-	gsync_calibrate(&calibration);
+	gsync_calibrate(&gsync_source_machine, &calibration);
 	gsync_cpus_read(&gsync_source_machine, &cpus);
 	gsync_profile_derive(&profile, &calibration, cpus.usable);
 	fill_tuning();
