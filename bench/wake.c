@@ -203,6 +203,10 @@ static struct bench_price price_of_call(void (*call)(void))
 void bench_yield_measure(struct bench_price *price)
 {
 	*price = price_of_call(yield);
+	if (price->estimate.value > GSYNC_YIELD_NS) {
+		price->estimate.trusted = false;
+		price->estimate.why = gsync_why_wanted;
+	}
 }
 
 void bench_futex_wake_measure(struct bench_price *price)

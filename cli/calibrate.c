@@ -8,7 +8,6 @@
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bench/affinity.h"
 #include "bench/skew.h"
@@ -16,12 +15,13 @@
 #include "bench/wake.h"
 #include "cli/cli.h"
 #include "cli/machine.h"
+#include "cli/progress.h"
 #include "detect/calibrate.h"
 #include "detect/clock.h"
 
 #define RUNS 9
 #define RUNS_SPREAD_MAX 0.3
-#define PROGRESS_AFTER_NS 2000000000u
+#define ROUND_TRIP_NS_MAX 20000 /* a slower one says too little about an offset */
 
 static const char help[] =
 	"Usage: guestsync calibrate [--json]\n"
@@ -53,7 +53,8 @@ struct report {
 	struct value same_cpu;
 	struct value yield;
 	struct value futex_wake;
-	unsigned cpus_compared;
+	unsigned cpus_other;	/* beside the first that this process may use */
+	unsigned cpus_compared; /* how many of them, with the first */
 	double offset_ns; /* the largest between two CPUs' counters */
 };
 
@@ -66,25 +67,14 @@ static void __attribute__((format(printf, 2, 3))) say_why(struct value *value, c
 	va_end(arguments);
 }
 
-/* ---- progress: one line, rewritten, on a terminal, once it has taken long */
+/* ---- progress, once it has taken long */
 
 static uint64_t began_ns;
-static bool progress_shown;
 
 static void show_progress(const char *what, unsigned done, unsigned all)
 {
-	if (gsync_monotonic_ns() - began_ns < PROGRESS_AFTER_NS || !isatty(STDERR_FILENO))
-		return;
-	fprintf(stderr, "\r\033[K%s, %u of %u", what, done + 1, all);
-	fflush(stderr);
-	progress_shown = true;
-}
-
-static void erase_progress(void)
-{
-	if (progress_shown)
-		fputs("\r\033[K", stderr);
-	progress_shown = false;
+	if ((double)(gsync_monotonic_ns() - began_ns) / 1e9 >= CLI_PROGRESS_AFTER_S)
+		cli_progress("%s, %u of %u", what, done + 1, all);
 }
 
 /* ---- several calibrations */
@@ -184,28 +174,35 @@ static int measure_wake_ups(struct report *report, const struct bench_cpus *cpus
 	return 0;
 }
 
-static int compare_counters(struct report *report, const struct bench_cpus *cpus, struct bench_error *error)
+static void judge_skew(struct report *report, const struct bench_skew *skew, int cpu, int other_cpu)
 {
 	struct value *counter = &report->counter;
+	double offset_ns = (double)bench_skew_offset(skew) * 1e3 / counter->value;
+	bool backwards = bench_skew_is_backwards(skew);
 
-	for (unsigned i = 1; i < cpus->count && counter->value > 0; i++) {
+	if (skew->messages == 0 ||
+	    (!backwards && (double)(skew->forth + skew->back) * 1e3 / counter->value > ROUND_TRIP_NS_MAX))
+		return;
+	report->cpus_compared++;
+	if (fabs(offset_ns) > fabs(report->offset_ns))
+		report->offset_ns = offset_ns;
+	if (!backwards)
+		return;
+	counter->trusted = false;
+	say_why(counter, "unsynchronised: between CPUs %d and %d it runs backwards, %.0f ns apart", cpu, other_cpu,
+		fabs(offset_ns));
+}
+
+static int compare_counters(struct report *report, const struct bench_cpus *cpus, struct bench_error *error)
+{
+	report->cpus_other = cpus->count - 1;
+	for (unsigned i = 1; i < cpus->count && report->counter.value > 0; i++) {
 		struct bench_skew skew;
-		double offset_ns;
 
 		show_progress("comparing the counters of CPUs", i, cpus->count);
 		if (bench_skew_measure(cpus->ids[0], cpus->ids[i], &skew, error) != 0)
 			return -1;
-		if (skew.messages == 0)
-			continue;
-		report->cpus_compared++;
-		offset_ns = (double)bench_skew_offset(&skew) * 1e3 / counter->value;
-		if (fabs(offset_ns) > fabs(report->offset_ns))
-			report->offset_ns = offset_ns;
-		if (bench_skew_is_backwards(&skew)) {
-			counter->trusted = false;
-			say_why(counter, "unsynchronised: between CPUs %d and %d it runs backwards, %.0f ns apart",
-				cpus->ids[0], cpus->ids[i], fabs(offset_ns));
-		}
+		judge_skew(report, &skew, cpus->ids[0], cpus->ids[i]);
 	}
 	return 0;
 }
@@ -309,6 +306,9 @@ static int print_table(const struct report *report)
 	if (report->cpus_compared > 0)
 		printf("The counters of %u CPUs were compared: they are at most %.0f ns apart.\n",
 		       report->cpus_compared + 1, fabs(report->offset_ns));
+	if (report->counter.value > 0 && report->cpus_compared < report->cpus_other)
+		printf("The counters of %u CPUs could not be compared: the machine is too busy.\n",
+		       report->cpus_other - report->cpus_compared);
 	return CLI_OK;
 }
 
@@ -342,7 +342,7 @@ int cli_calibrate(int argc, char **argv)
 		return CLI_USAGE;
 	}
 	status = measure(&report, &error);
-	erase_progress();
+	cli_progress_erase();
 	if (status != 0) {
 		fprintf(stderr, "guestsync: %s\n", error.text);
 		return CLI_FAILED;

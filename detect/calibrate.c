@@ -32,7 +32,6 @@
 #define NAPS_WANTED_MAX 2   /* one may be an accident; and each may cost a whole time slice */
 #define NAPS_BUDGET_NS 10000000u
 #define SLACK_NS 50000      /* of a thread's timers, unless it was changed */
-#define YIELD_NS 10000u     /* a yield to nobody takes a tenth of it, even where system calls are slow */
 #define PAUSE_RUNS 12
 #define PAUSES 256
 #define PAUSE_BUDGET_NS 3000000u
@@ -156,7 +155,7 @@ bool gsync_cpu_is_wanted(void)
 	uint64_t before = gsync_monotonic_ns();
 
 	sched_yield();
-	return gsync_monotonic_ns() - before > YIELD_NS;
+	return gsync_monotonic_ns() - before > GSYNC_YIELD_NS;
 }
 
 /*

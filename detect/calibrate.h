@@ -48,6 +48,9 @@ struct gsync_moment {
  */
 struct gsync_estimate gsync_estimate_rate(const struct gsync_moment moments[3]);
 
+/* A yield to nobody takes a tenth of it, even where system calls are slow. */
+#define GSYNC_YIELD_NS 10000u
+
 /*
  * Whether somebody else wants the CPU that this thread runs on: then a yield
  * takes as long as they run, where alone it comes back at once. Costs a system
