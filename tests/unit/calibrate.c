@@ -54,6 +54,7 @@ static void *contend(void *unused)
 		gsync_oticket_lock(&oticket);
 		guarded++;
 		gsync_oticket_unlock(&oticket);
+		gsync_barrier_wait(&barrier);
 	}
 	set_counter(PR_TSC_ENABLE);
 	return unused;
@@ -78,6 +79,7 @@ static bool contend_without_counter(void)
 		gsync_mutex_unlock(&mutex);
 		test_sleep_ms(10);
 		gsync_oticket_unlock(&oticket);
+		gsync_barrier_wait(&barrier);
 	}
 	set_counter(PR_TSC_ENABLE);
 	for (int i = 0; i < THREADS; i++)
@@ -408,7 +410,7 @@ static void assert_wake_doubted_without(unsigned call, unsigned error, const cha
 
 		if (!refuse(call, error))
 			_exit(2);
-		gsync_calibrate(&gsync_source_machine, &out);
+		out = calibrate(fine);
 		_exit(!out.wake_trusted && strstr(out.wake_why, why) ? 0 : 1);
 	}
 	assert_int_equal(waitpid(child, &status, 0), child);
