@@ -242,12 +242,12 @@ static struct gsync_estimate measure_wake(const struct gsync_source *source)
 	out = gsync_estimate_wake(naps.late, naps.count);
 	if (naps.refusal)
 		out.why = naps.refusal;
+	else if (left > 0)
+		out.why = "the timer slack cannot be set here, and blurs how long sleeps take";
 	else if (naps.wanted == NAPS_WANTED_MAX)
 		out.why = gsync_why_wanted;
 	else if (crowded && is_crowded(source))
 		out.why = "more threads run on this machine than it has CPUs, which therefore may not go idle";
-	else if (left > 0)
-		out.why = "the timer slack cannot be set here, and blurs how long sleeps take";
 	else
 		return out;
 	out.trusted = false;

@@ -430,6 +430,12 @@ static void naps_may_be_refused(void **state)
 	assert_wake_doubted_without(SYS_clock_nanosleep, 0, "before their time");
 }
 
+static void the_slack_may_be_out_of_reach(void **state)
+{
+	(void)state;
+	assert_wake_doubted_without(SYS_prctl, EPERM, "slack");
+}
+
 /* ---- what the caller must find as it was */
 
 static void calibration_measures_and_leaves_no_trace(void **state)
@@ -549,6 +555,7 @@ int main(void)
 		cmocka_unit_test(what_the_kernel_rejected_is_not_trusted),
 		cmocka_unit_test(wake_is_not_trusted_where_cpus_are_short),
 		cmocka_unit_test(naps_may_be_refused),
+		cmocka_unit_test(the_slack_may_be_out_of_reach),
 		cmocka_unit_test(calibration_measures_and_leaves_no_trace),
 		cmocka_unit_test(calibration_is_no_cancellation_point),
 		cmocka_unit_test(a_price_is_the_best_group),
