@@ -9,7 +9,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "bench/measure.h"
 #include "bench/output.h"
@@ -18,6 +17,7 @@
 #include "cli/bench_options.h"
 #include "cli/cli.h"
 #include "cli/machine.h"
+#include "cli/progress.h"
 #include "detect/clock.h"
 
 /* Exit statuses of bench alone. */
@@ -25,8 +25,6 @@ enum {
 	SCENARIO_SKIPPED = 3,
 	EXCLUSION_BROKEN = 4,
 };
-
-#define PROGRESS_AFTER_S 2.0
 
 static const char help[] =
 	"Usage: guestsync bench [OPTION...]\n"
@@ -60,32 +58,23 @@ static const char help[] =
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but for a scenario that this\n"
 	"machine refuses, 4 a lock let two threads in at once, or a barrier one through.\n";
 
-/* ---- progress: one line, rewritten, on a terminal, when it takes long */
+/* ---- progress, when it takes long */
 
 static uint64_t began_ns;
-static bool progress_shown;
 
 static void show_progress(const struct bench_progress *progress)
 {
 	double elapsed = (double)(gsync_monotonic_ns() - began_ns) / 1e9;
 	const struct bench_cell *cell = progress->cell;
+	char queue[64] = "";
 
-	if (elapsed + progress->seconds_left < PROGRESS_AFTER_S || !isatty(STDERR_FILENO))
+	if (elapsed + progress->seconds_left < CLI_PROGRESS_AFTER_S)
 		return;
-	fprintf(stderr, "\r\033[K%zu of %zu, %.0f s left: %s, %s, %u thread%s", progress->window, progress->windows,
-		ceil(progress->seconds_left), cell->name, bench_scenario_names[cell->scenario], cell->threads,
-		cell->threads == 1 ? "" : "s");
 	if (progress->threads_left > 0)
-		fprintf(stderr, ", %u still in the queue", progress->threads_left);
-	fflush(stderr);
-	progress_shown = true;
-}
-
-static void erase_progress(void)
-{
-	if (progress_shown)
-		fputs("\r\033[K", stderr);
-	progress_shown = false;
+		snprintf(queue, sizeof(queue), ", %u still in the queue", progress->threads_left);
+	cli_progress("%zu of %zu, %.0f s left: %s, %s, %u thread%s%s", progress->window, progress->windows,
+		     ceil(progress->seconds_left), cell->name, bench_scenario_names[cell->scenario], cell->threads,
+		     cell->threads == 1 ? "" : "s", queue);
 }
 
 /* ---- interruption: the measurement ends early and is cleared up, then the signal has its way */
@@ -129,7 +118,7 @@ struct files {
 
 static int complain(const struct bench_error *error)
 {
-	erase_progress();
+	cli_progress_erase();
 	fprintf(stderr, "guestsync: %s\n", error->text);
 	return CLI_FAILED;
 }
@@ -243,7 +232,7 @@ static int measure_and_report(struct bench_run *run, const struct cli_bench_opti
 	began_ns = gsync_monotonic_ns();
 	if (bench_run_measure(run, show_progress, &error) != 0)
 		return complain(&error);
-	erase_progress();
+	cli_progress_erase();
 	if (write_files(run, options, files, &error) != 0)
 		return error.text[0] != '\0' ? complain(&error) : CLI_FAILED;
 	if (name_the_broken(run))

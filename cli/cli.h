@@ -16,6 +16,7 @@ enum {
 };
 
 int cli_detect(int argc, char **argv);
+int cli_calibrate(int argc, char **argv);
 int cli_bench(int argc, char **argv);
 
 #endif

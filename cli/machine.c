@@ -137,8 +137,8 @@ json_t *cli_machine_json(const struct gsync_facts *facts, const struct gsync_cal
 {
 	const struct gsync_cpus *cpus = &facts->cpus;
 
-	return json_pack("{s:o, s:s, s:{s:o, s:o, s:o, s:o}, "
-			 "s:o, s:o, s:o, s:{s:s?, s:s?}, s:o, s:o, s:{s:o, s:b, s:s?}, s:o}",
+	return json_pack("{s:o, s:s, s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:{s:s?, s:s?}, "
+			 "s:o, s:o, s:b, s:o, s:o, s:b, s:{s:o, s:b, s:s?}, s:o}",
 			 "hypervisor", hypervisor_json(&facts->hypervisor), "container", facts->container,
 			 "cpus", "online", count(cpus->online), "affinity", count(cpus->affinity),
 			 "quota", number(cpus->quota, 1000, cpus->quota > 0),
@@ -148,7 +148,11 @@ json_t *cli_machine_json(const struct gsync_facts *facts, const struct gsync_cal
 			 "idle", "driver", text_or_null(facts->idle.driver),
 			 "governor", text_or_null(facts->idle.governor),
 			 "pause_ns", number(calibration->pause_ns, 10, true),
+			 "pause_spread", number(calibration->pause_spread, 1000, true),
+			 "pause_trusted", calibration->pause_trusted,
 			 "wake_ns", number(calibration->wake_ns, 1, true),
+			 "wake_spread", number(calibration->wake_spread, 1000, true),
+			 "wake_trusted", calibration->wake_trusted,
 			 "tsc", "mhz", number(calibration->counter_mhz, 10, calibration->counter_mhz > 0),
 			 "trusted", calibration->counter_trusted, "why", calibration->counter_why,
 			 "profile", profile_json(profile));

@@ -499,3 +499,24 @@ void gsync_hypervisor_read(const struct gsync_source *source, struct gsync_hyper
 	if (machine.hyperv)
 		read_hyperv(source, out);
 }
+
+void gsync_hypervisor_glance(const struct gsync_source *source, bool *guest, bool *dedicated)
+{
+	struct gsync_cpuid regs;
+
+	*dedicated = false;
+	if (!source->cpuid(source->context, 0, 0, &regs)) {
+		*guest = find_in_device_tree(source) != NULL;
+		return;
+	}
+	*guest = read_leaf(source, 1).ecx & LEAF1_ECX_HYPERVISOR;
+	/* KVM's own leaves stand first, or behind one other interface. */
+	for (uint32_t base = LEAF_SCAN_FIRST; *guest && base <= LEAF_SCAN_FIRST + LEAF_SCAN_STEP; base += LEAF_SCAN_STEP) {
+		char bytes[SIGNATURE_SIZE];
+
+		regs = read_leaf(source, base);
+		join_registers(bytes, regs.ebx, regs.ecx, regs.edx);
+		if (memcmp(bytes, "KVMKVMKVM\0\0\0", SIGNATURE_SIZE) == 0)
+			*dedicated = read_leaf(source, base + 1).edx & KVM_HINT_REALTIME;
+	}
+}

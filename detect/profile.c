@@ -6,8 +6,6 @@
  */
 #include "detect/profile.h"
 
-#define PRICE_LEAST_NS 5e3
-#define PRICE_MOST_NS 50e3
 #define PRESSED_SHARE 4
 
 static double clamp(double value, double low, double high)
@@ -19,23 +17,30 @@ static double clamp(double value, double low, double high)
  * Competitive spinning: whoever spins for as long as sleeping would have cost
  * is never worse than twice the best. While one spins on the only CPU, the one
  * it waits for cannot run.
+ *
+ * A measurement that is not trusted, on a machine that was busy when the first
+ * waiter ran out of patience, counts only within what is usual where we are: a
+ * guest whose CPUs may halt pays for the way out to its host and back.
  */
 static struct gsync_choice patience(const struct gsync_conditions *conditions)
 {
+	bool trusted = conditions->calibration.wake_trusted;
+	bool halts = conditions->guest && !conditions->dedicated;
+	double least = !trusted && halts ? 15e3 : 5e3;
+	double most = trusted ? 100e3 : halts ? 50e3 : 25e3;
 	double price = conditions->calibration.wake_ns;
+	const char *why = "the measured price of a wake-up: who spins for as long as a sleep would have cost never pays more "
+			  "than twice the least";
 
 	if (conditions->usable_cpus <= 1)
 		return (struct gsync_choice){ 0, "one usable CPU: while a waiter spins, the one it waits for cannot run" };
-	if (price < PRICE_LEAST_NS)
-		return (struct gsync_choice){ (uint32_t)PRICE_LEAST_NS,
-					      "the measured price of a wake-up, but no less than 5 us: a cheaper one was "
-					      "measured on a CPU that did not sleep" };
-	if (price > PRICE_MOST_NS)
-		return (struct gsync_choice){ (uint32_t)PRICE_MOST_NS,
-					      "the measured price of a wake-up, but no more than 50 us: a dearer one was "
-					      "measured on a disturbed machine" };
-	return (struct gsync_choice){ (uint32_t)price, "the measured price of a wake-up: who spins for as long as a sleep "
-						       "would have cost never pays more than twice the least" };
+	if (price < least)
+		why = trusted ? "5 us, though a wake-up seems to cost less: so cheap a one found a CPU that did not sleep" :
+				"the least that a wake-up usually costs on such a machine; the measurement is not trusted";
+	else if (price > most)
+		why = trusted ? "100 us, though a wake-up seems to cost more: so long nobody should spin" :
+				"the most that a wake-up usually costs on such a machine; the measurement is not trusted";
+	return (struct gsync_choice){ (uint32_t)clamp(price, least, most), why };
 }
 
 static struct gsync_choice pressed_spin(const struct gsync_conditions *conditions)

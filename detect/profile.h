@@ -11,13 +11,26 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What this machine's waiting costs; measured by gsync_calibrate(). */
+struct gsync_source;
+
+/*
+ * What this machine's waiting costs; measured by gsync_calibrate(). Each value
+ * has a spread, relative (0.1 = 10 %), and a verdict with the reason in words.
+ * One that is not trusted is still the best estimate there is; 0 is none at all.
+ */
 struct gsync_calibration {
-	double counter_mhz;	/* ticks of gsync_counter() per microsecond; 0 where there is none */
+	double counter_mhz;	/* ticks of gsync_counter() per microsecond; 0 where there is none, or it is forbidden */
+	double counter_spread;
 	bool counter_trusted;	/* the spin loops may read it */
-	const char *counter_why; /* in words: why it may be trusted, or why not */
+	const char *counter_why;
 	double pause_ns;	/* one PAUSE */
+	double pause_spread;
+	bool pause_trusted;
+	const char *pause_why;
 	double wake_ns;		/* from the wake-up of a sleeper on an idle CPU until it runs */
+	double wake_spread;
+	bool wake_trusted;
+	const char *wake_why;
 };
 
 /* What gsync_ticks() counts per ns, once the process is tuned. */
@@ -26,8 +39,12 @@ static inline double gsync_ticks_per_ns(const struct gsync_calibration *calibrat
 	return calibration->counter_trusted ? calibration->counter_mhz / 1e3 : 1;
 }
 
-/* Measures in about 5 ms, never more than 20; allocates nothing, starts no thread. Not async-signal-safe. */
-void gsync_calibrate(struct gsync_calibration *out);
+/*
+ * Measures in about 3 ms, on a busy machine up to 20; allocates nothing, starts
+ * no thread, is no cancellation point and leaves errno alone. CPUID and files
+ * are SOURCE's, clocks and CPUs the machine's. Not async-signal-safe.
+ */
+void gsync_calibrate(const struct gsync_source *source, struct gsync_calibration *out);
 
 /* Thresholds in ns, so that they mean the same on every machine. One field, one entry of gsync_thresholds. */
 struct gsync_profile {

@@ -71,6 +71,8 @@ static int mask_count;
 static struct gsync_usage usage;
 static uint64_t usage_at, cpus_at; /* monotonic ns; 0 = never */
 static bool blind; /* /proc tells nothing of the CPUs */
+static uint64_t throttled_ns; /* by the cgroups' quotas, so far */
+static uint32_t throttled_percent; /* of our CPUs' time, lately */
 
 /* ---- the claim */
 
@@ -158,6 +160,21 @@ static void derive_and_publish(void)
 
 /* ---- looking at the machine */
 
+/* A quota that is used up stops some of our CPUs before the others: what we wait for stands still, too. */
+static void read_throttling(uint64_t now)
+{
+	struct gsync_load load;
+	double share = 0;
+
+	gsync_throttling_read(&gsync_source_machine, &load);
+	if (load.throttled_ns == GSYNC_UNKNOWN)
+		load.throttled_ns = 0;
+	if (cpus_at != 0 && load.throttled_ns > throttled_ns && now > cpus_at)
+		share = (double)(load.throttled_ns - throttled_ns) / (double)(now - cpus_at) / conditions.usable_cpus;
+	throttled_percent = share < 1 ? (uint32_t)(share * 100) : 100;
+	throttled_ns = load.throttled_ns;
+}
+
 static void read_cpus(uint64_t now)
 {
 	struct gsync_cpus cpus;
@@ -168,6 +185,10 @@ static void read_cpus(uint64_t now)
 	if (mask_count == cpus.online)
 		mask_count = 0;
 	conditions.usable_cpus = cpus.usable;
+	if (cpus.quota > 0)
+		read_throttling(now);
+	else
+		throttled_percent = 0;
 	cpus_at = now;
 }
 
@@ -176,8 +197,9 @@ static uint64_t in_ticks(uint64_t ns)
 	return (uint64_t)((double)ns * gsync_ticks_per_ns(&conditions.calibration));
 }
 
-static void note_pressure(uint32_t percent)
+static void note_pressure(uint32_t taken_percent)
 {
+	uint32_t percent = taken_percent > throttled_percent ? taken_percent : throttled_percent;
 	bool pressed = percent >= gsync_published()->profile.pressure_percent;
 
 	__atomic_store_n(&gsync_live.pressure, percent, __ATOMIC_RELAXED);
@@ -223,11 +245,8 @@ void gsync_look_again(void)
 
 static void measure(void)
 {
-	struct gsync_hypervisor hypervisor;
-
-	gsync_calibrate(&conditions.calibration);
-	gsync_hypervisor_read(&gsync_source_machine, &hypervisor);
-	conditions.guest = strcmp(hypervisor.name, "none") != 0;
+	gsync_calibrate(&gsync_source_machine, &conditions.calibration);
+	gsync_hypervisor_glance(&gsync_source_machine, &conditions.guest, &conditions.dedicated);
 	read_cpus(gsync_monotonic_ns());
 	read_pressure(cpus_at);
 	__atomic_store_n(&gsync_clock_counter_usable, conditions.calibration.counter_trusted, __ATOMIC_RELAXED);

@@ -88,12 +88,36 @@ if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
 		/proc*) holds 'd["load"]["runnable"] is None and d["load"]["timeslices"] is None' ;;&
 		*/sys | */cgroup) holds 'd["load"]["throttled_periods"] is None' ;;
 		esac
+		expect 0 '' unshare -m sh -c 'for d in $0; do mount -t tmpfs none $d || exit 9; done; exec "$1" calibrate' \
+			"$hidden" "$guestsync"
 	done
 	expect 0 '' unshare -m sh -c 'mount -t tmpfs none /proc; exec "$0" bench --seconds 0.02 --rounds 1 --threads 2 --locks ours' \
 		"$guestsync"
 else
 	skip '/proc and /sys hidden: needs root'
 fi
+
+# ---- calibrate
+
+expect 0 '' "$guestsync" calibrate
+for word in PAUSE 'wake-up, by a timer' counter 'across CPUs' sched_yield trust; do
+	grep -q -- "$word" "$work/out" || flunk "calibrate does not say \"$word\""
+done
+expect 0 '' "$guestsync" calibrate --json
+holds 'set(d) == set("machine pause_ns wake_ns counter_mhz cross_cpu_wake_ns same_cpu_wake_ns yield_ns futex_wake_ns".split())'
+holds 'all({"value","spread","trusted","why"} <= set(v) for k, v in d.items() if k != "machine" and v is not None)'
+holds 'all(isinstance(v["trusted"], bool) and v["why"] for k, v in d.items() if k != "machine" and v is not None)'
+holds 'all(d[k]["value"] > 0 for k in ("pause_ns", "wake_ns", "same_cpu_wake_ns", "yield_ns", "futex_wake_ns"))'
+holds '(d["cross_cpu_wake_ns"] is None) == (d["machine"]["cpus"]["affinity"] == 1)'
+holds '"profile" in d["machine"] and {"pause_spread","wake_spread","pause_trusted","wake_trusted"} <= set(d["machine"])'
+expect 0 '' taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')" "$guestsync" calibrate --json
+holds 'd["cross_cpu_wake_ns"] is None and d["counter_mhz"]["cpus_compared"] == 0 and d["counter_mhz"]["offset_ns"] is None'
+expect 0 '' taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')" "$guestsync" calibrate
+grep -q 'across CPUs .*skipped' "$work/out" || flunk 'calibrate on one CPU does not say what it skipped'
+expect 0 '' "$guestsync" calibrate --help
+expect 2 'option' "$guestsync" calibrate --nonsense
+expect 2 'calibrate takes options only, but got "stray-word"' "$guestsync" calibrate stray-word
+expect 1 'write' sh -c '"$0" calibrate --json >/dev/full' "$guestsync"
 
 # ---- bench
 
