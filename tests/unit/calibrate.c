@@ -12,7 +12,7 @@
 #include "detect/calibrate.h"
 #include "detect/clock.h"
 #include "detect/facts.h"
-#include "detect/profile.h"
+#include "detect/tuning.h"
 #include <guestsync/guestsync.h>
 
 #include <linux/filter.h>
@@ -84,7 +84,7 @@ static bool contend_without_counter(void)
 	set_counter(PR_TSC_ENABLE);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	return guarded == THREADS * ROUNDS * 2 && gsync_tuning() != &gsync_tuning_untuned &&
+	return guarded == THREADS * ROUNDS * 2 && gsync_is_tuned() &&
 	       !gsync_calibration_of_process()->counter_trusted && !gsync_clock_counter_usable &&
 	       !gsync_clock_libc_usable && strstr(gsync_calibration_of_process()->counter_why, "forbidden");
 }
@@ -308,7 +308,13 @@ static const struct fake fine = { "tsc", "0.10 0.20 0.30 1/100 4711", true, true
 
 static struct gsync_calibration calibrate(struct fake fake)
 {
-	const struct gsync_source source = { &fake, fake_cpuid, fake_read_file, fake_online, fake_online };
+	const struct gsync_source source = {
+		.context = &fake,
+		.cpuid = fake_cpuid,
+		.read_file = fake_read_file,
+		.cpus_online = fake_online,
+		.cpus_affinity = fake_online,
+	};
 	struct gsync_calibration out;
 
 	gsync_calibrate(&source, &out);
