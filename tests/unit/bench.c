@@ -678,6 +678,51 @@ static void a_timeline_adds_up_to_its_window(void **state)
 	cli_bench_options_free(&options);
 }
 
+static uint64_t tired_at;
+
+static int rest(void *lock)
+{
+	(void)lock;
+	tired_at = gsync_monotonic_ns() + 120000000;
+	return 0;
+}
+
+static inline void lock_until_tired(void *lock, struct bench_node *node)
+{
+	const struct timespec nap = { 0, 1000000 };
+
+	(void)lock;
+	(void)node;
+	if (gsync_monotonic_ns() > tired_at)
+		nanosleep(&nap, NULL);
+}
+
+BENCH_LOCK_RUN(lock_until_tired_run, lock_until_tired, open_door)
+
+static void a_moment_tells_of_its_own_slice_only(void **state)
+{
+	const struct bench_lock lock = {
+		.name = "tiring", .init = rest, .destroy = pretend, .run = lock_until_tired_run
+	};
+	struct bench_moment moments[4];
+	struct bench_timeline timeline = { .moments = moments, .room = 4 };
+	struct bench_sample sample;
+	struct bench_error error;
+	struct bench_cpus cpus;
+	struct bench_job job = { .lock = &lock, .threads = 1, .seconds = 0.2, .cpus = &cpus, .every_ns = 50000000,
+				 .timeline = &timeline };
+	bool seen = false;
+
+	(void)state;
+	assert_int_equal(bench_cpus_read(&cpus), 0);
+	for (int attempt = 0; attempt < ATTEMPTS && !seen; attempt++) {
+		assert_int_equal(bench_measure(&job, &sample, &error), 0);
+		seen = timeline.count == 4 && moments[3].ops_per_s < moments[0].ops_per_s / 10;
+	}
+	assert_true(seen);
+	bench_cpus_free(&cpus);
+}
+
 /* A pressure that has expired is none, whatever was last seen. */
 static void a_moment_shows_the_pressure_that_waiters_feel(void **state)
 {
@@ -755,6 +800,7 @@ int main(void)
 		cmocka_unit_test(options_mean_what_the_help_says),
 		cmocka_unit_test(a_tiny_run_has_the_fixed_json_form),
 		cmocka_unit_test(a_timeline_adds_up_to_its_window),
+		cmocka_unit_test(a_moment_tells_of_its_own_slice_only),
 		cmocka_unit_test(a_moment_shows_the_pressure_that_waiters_feel),
 		cmocka_unit_test(an_output_file_changes_whole_or_not_at_all),
 	};
