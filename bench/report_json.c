@@ -4,6 +4,7 @@
  * "cs_ns", "think_ns", "rounds":[M…], "median":M}]}; scripts rely on these
  * names. Beside them a cell says whether its threads were pinned, what share of
  * its CPUs was stolen (steal), and how it compares with plain (against_plain).
+ * With a time between moments set, each round has a "timeline" of them.
  *
  * Every json_*_set_new and append_new takes a NULL value as failure and says
  * so; all results are gathered, so that a report is whole or not there.
@@ -50,13 +51,40 @@ static json_t *effects_json(const struct bench_effects *effects)
 			 number(effects->cpus_plain), "cpus", number(effects->cpus));
 }
 
+static json_t *moment_json(const struct bench_moment *moment)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "t_ms", number(moment->t_ms), "ops_per_s",
+			 number(moment->ops_per_s), "cpu_ns_per_op", number(moment->cpu_ns_per_op), "voluntary_per_s",
+			 number(moment->voluntary_per_s), "involuntary_per_s", number(moment->involuntary_per_s),
+			 "usable_cpus", (json_int_t)moment->usable_cpus, "spin_ns", (json_int_t)moment->spin_ns,
+			 "pressure_percent", (json_int_t)moment->pressure_percent);
+}
+
+static json_t *timeline_json(const struct bench_timeline *timeline)
+{
+	json_t *moments = json_array();
+	int failed = 0;
+
+	for (size_t i = 0; i < timeline->count; i++)
+		failed |= json_array_append_new(moments, moment_json(&timeline->moments[i]));
+	if (failed == 0)
+		return moments;
+	json_decref(moments);
+	return NULL;
+}
+
 static json_t *rounds_json(const struct bench_run *run, const struct bench_cell *cell)
 {
 	json_t *rounds = json_array();
 	int failed = 0;
 
-	for (unsigned i = 0; i < run->settings->rounds; i++)
-		failed |= json_array_append_new(rounds, sample_json(&cell->rounds[i]));
+	for (unsigned i = 0; i < run->settings->rounds; i++) {
+		json_t *round = sample_json(&cell->rounds[i]);
+
+		if (run->settings->every_ms > 0)
+			failed |= json_object_set_new(round, "timeline", timeline_json(&cell->timelines[i]));
+		failed |= json_array_append_new(rounds, round);
+	}
 	if (failed == 0)
 		return rounds;
 	json_decref(rounds);

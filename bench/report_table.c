@@ -151,6 +151,64 @@ static bool has_effects(const struct bench_run *run, size_t first, size_t end)
 	return false;
 }
 
+static void widen(int *width, table_row row, int columns)
+{
+	for (int column = 0; column < columns; column++)
+		if (characters(row[column]) > width[column])
+			width[column] = characters(row[column]);
+}
+
+static void print_headings(FILE *out, const char *const *texts, const int *width, int columns)
+{
+	for (int column = 0; column < columns; column++)
+		print_entry(out, column, texts[column], width[column]);
+	fputc('\n', out);
+}
+
+static void print_row(FILE *out, table_row row, const int *width, int columns)
+{
+	for (int column = 0; column < columns; column++)
+		print_entry(out, column, row[column], width[column]);
+	fputc('\n', out);
+}
+
+static void make_moment_row(table_row row, const struct bench_moment *moment)
+{
+	snprintf(row[0], TEXT_BYTES, "  %.2f s", moment->t_ms / 1e3);
+	print_count(row[1], moment->ops_per_s);
+	print_time(row[2], moment->cpu_ns_per_op);
+	print_count(row[3], round(moment->voluntary_per_s));
+	print_count(row[4], round(moment->involuntary_per_s));
+	snprintf(row[5], TEXT_BYTES, "%u", moment->usable_cpus);
+	print_time(row[6], moment->spin_ns);
+	snprintf(row[7], TEXT_BYTES, "%u %%", moment->pressure_percent);
+}
+
+/* Of the last round: by then the process knows its machine. */
+static void print_timeline(const struct bench_run *run, const struct bench_cell *cell, FILE *out)
+{
+	static const char *const texts[] = {
+		"  time", "ops/s", "CPU/op", "sleeps/s", "preempted/s", "CPUs", "spin", "pressure",
+	};
+	enum { MOMENT_COLUMNS = sizeof(texts) / sizeof(texts[0]) };
+	const struct bench_timeline *timeline = &cell->timelines[run->settings->rounds - 1];
+	int width[MOMENT_COLUMNS];
+	table_row row;
+
+	for (int column = 0; column < MOMENT_COLUMNS; column++)
+		width[column] = characters(texts[column]);
+	for (size_t i = 0; i < timeline->count; i++) {
+		make_moment_row(row, &timeline->moments[i]);
+		widen(width, row, MOMENT_COLUMNS);
+	}
+	fprintf(out, "\n%s over time, round %u:\n", cell->name, run->settings->rounds);
+	print_headings(out, texts, width, MOMENT_COLUMNS);
+	for (size_t i = 0; i < timeline->count; i++) {
+		make_moment_row(row, &timeline->moments[i]);
+		print_row(out, row, width, MOMENT_COLUMNS);
+	}
+}
+
 static void print_group(const struct bench_run *run, size_t first, size_t end, FILE *out)
 {
 	const struct bench_cell *best = bench_group_best_peer(run, first, end);
@@ -162,20 +220,16 @@ static void print_group(const struct bench_run *run, size_t first, size_t end, F
 		width[column] = characters(headings[column]);
 	for (size_t i = first; i < end; i++) {
 		make_row(row, run, &run->cells[i], best);
-		for (int column = 0; column < columns; column++)
-			if (characters(row[column]) > width[column])
-				width[column] = characters(row[column]);
+		widen(width, row, columns);
 	}
 	print_situation(run, first, end, out);
-	for (int column = 0; column < columns; column++)
-		print_entry(out, column, headings[column], width[column]);
-	fputc('\n', out);
+	print_headings(out, headings, width, columns);
 	for (size_t i = first; i < end; i++) {
 		make_row(row, run, &run->cells[i], best);
-		for (int column = 0; column < columns; column++)
-			print_entry(out, column, row[column], width[column]);
-		fputc('\n', out);
+		print_row(out, row, width, columns);
 	}
+	for (size_t i = first; i < end && run->settings->every_ms > 0; i++)
+		print_timeline(run, &run->cells[i], out);
 }
 
 static void print_legend(const struct bench_run *run, FILE *out)
@@ -192,6 +246,9 @@ static void print_legend(const struct bench_run *run, FILE *out)
 	if (effects)
 		fputs("δη_r, δη_t: CPU time, and time times CPUs available, that an operation costs more than in\n"
 		      "plain; ω = (1 + δη_t) / (1 + δη_r).\n",
+		      out);
+	if (run->settings->every_ms > 0)
+		fputs("Over time: rates since the line before; CPUs, spin and pressure: what guestsync's waiters go by.\n",
 		      out);
 	for (size_t i = 0; bench_absent_name(i) != NULL; i++)
 		fprintf(out, "%s is %s.\n", bench_absent_name(i), bench_absent_reason(bench_absent_name(i)));

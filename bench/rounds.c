@@ -115,6 +115,29 @@ static int try_scenarios(struct bench_run *run, struct bench_error *error)
 	return 0;
 }
 
+/* Room for all moments of all windows before the first: a window is not the time to ask for memory. */
+static int make_timelines(struct bench_run *run, struct bench_error *error)
+{
+	const struct bench_settings *settings = run->settings;
+	size_t room = settings->every_ms > 0 ? (size_t)(settings->seconds * 1e3 / settings->every_ms + 1e-9) : 0;
+	struct bench_moment *next;
+
+	if (room == 0)
+		return 0;
+	run->moments = calloc(run->count * settings->rounds * room, sizeof(run->moments[0]));
+	if (run->moments == NULL)
+		return bench_fail(error, "no memory for %zu timelines of %zu moments", run->count * settings->rounds,
+				  room);
+	next = run->moments;
+	for (size_t i = 0; i < run->count; i++) {
+		for (unsigned round = 0; round < settings->rounds; round++) {
+			run->cells[i].timelines[round] = (struct bench_timeline){ .moments = next, .room = room };
+			next += room;
+		}
+	}
+	return 0;
+}
+
 int bench_run_init(struct bench_run *run, const struct bench_settings *settings, struct bench_error *error)
 {
 	size_t most;
@@ -139,11 +162,17 @@ int bench_run_init(struct bench_run *run, const struct bench_settings *settings,
 		for (enum bench_scenario scenario = 0; scenario < BENCH_SCENARIOS; scenario++)
 			if (settings->kinds[kind] && settings->scenarios[scenario] && !run->skipped[scenario])
 				add_scenario(run, kind, scenario);
+	if (make_timelines(run, error) != 0) {
+		bench_run_free(run);
+		return -1;
+	}
 	return 0;
 }
 
 void bench_run_free(struct bench_run *run)
 {
+	free(run->moments);
+	run->moments = NULL;
 	free(run->cells);
 	run->cells = NULL;
 	run->count = 0;
@@ -190,6 +219,8 @@ static int measure_cell(struct bench_run *run, struct bench_cell *cell, unsigned
 		.cs_ns = cell->load.cs_ns,
 		.think_ns = cell->load.think_ns,
 		.seconds = run->settings->seconds,
+		.every_ns = run->settings->every_ms * 1000000ull,
+		.timeline = run->moments != NULL ? &cell->timelines[round] : NULL,
 		.pin = cell->pinned,
 		.cpus = &run->cpus,
 		.disturbance = disturbance,

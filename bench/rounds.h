@@ -19,6 +19,7 @@
 #include "bench/locks.h"
 #include "bench/scenario.h"
 #include "bench/statistics.h"
+#include "bench/timeline.h"
 
 #define BENCH_ROUNDS_MAX 99u
 
@@ -56,6 +57,7 @@ struct bench_settings {
 	struct bench_load *loads;
 	size_t load_count;
 	double seconds; /* per window */
+	unsigned every_ms; /* between two moments of a timeline; 0 = no timelines */
 	unsigned rounds;
 	enum bench_pin pin;
 };
@@ -72,6 +74,7 @@ struct bench_cell {
 	struct bench_load load; /* a barrier has no critical section: cs_ns = 0 */
 	struct bench_sample rounds[BENCH_ROUNDS_MAX];
 	struct bench_sample median;
+	struct bench_timeline timelines[BENCH_ROUNDS_MAX]; /* of each round; empty without every_ms */
 };
 
 /* Cells that belong together (all but the lock equal) stand together, in the order of the table. */
@@ -80,6 +83,7 @@ struct bench_run {
 	struct bench_cpus cpus;
 	struct bench_cell *cells;
 	size_t count;
+	struct bench_moment *moments; /* of all timelines */
 	bool skipped[BENCH_SCENARIOS]; /* asked for, but refused by the machine: no cells */
 	struct bench_error refusal;    /* why */
 };

@@ -26,7 +26,7 @@
 
 /* The option values as they were written. */
 struct texts {
-	const char *kind, *locks, *threads, *cs, *think, *seconds, *rounds, *scenario, *format, *pin;
+	const char *kind, *locks, *threads, *cs, *think, *seconds, *rounds, *scenario, *format, *pin, *every;
 };
 
 /* ---- lists */
@@ -344,6 +344,21 @@ static int choose_rounds(struct bench_settings *settings, const char *text, stru
 	return 0;
 }
 
+static int choose_every(struct bench_settings *settings, const char *text, struct bench_error *error)
+{
+	uint64_t every = 0;
+
+	if (text == NULL)
+		return 0;
+	if (parse_number("--every", text, BENCH_EVERY_MIN_MS, BENCH_EVERY_MAX_MS, &every, error) != 0)
+		return -1;
+	if ((double)every > settings->seconds * 1e3 + 1e-9)
+		return bench_fail(error, "--every %s ms is longer than a window of --seconds %g", text,
+				  settings->seconds);
+	settings->every_ms = (unsigned)every;
+	return 0;
+}
+
 static int choose_pin(struct bench_settings *settings, const char *text, struct bench_error *error)
 {
 	int pin = find_word(text, bench_pin_names, 3);
@@ -376,8 +391,13 @@ static int resolve(struct cli_bench_options *options, const struct texts *texts,
 	    for_each_item("scenario", texts->scenario, take_scenario, settings->scenarios, error) != 0 ||
 	    choose_seconds(settings, texts->seconds, error) != 0 ||
 	    choose_rounds(settings, texts->rounds, error) != 0 ||
+	    choose_every(settings, texts->every, error) != 0 ||
 	    choose_pin(settings, texts->pin, error) != 0 || choose_format(options, texts->format, error) != 0)
 		return CLI_USAGE;
+	if (settings->every_ms > 0 && options->format == CLI_FORMAT_CSV && options->plot == NULL) {
+		bench_fail(error, "--every has no place in csv: use table, json or --plot");
+		return CLI_USAGE;
+	}
 	status = choose_locks(settings, texts->locks, error);
 	if (status == CLI_OK)
 		status = choose_threads(settings, texts->threads, error);
@@ -395,7 +415,8 @@ static int collect(struct cli_bench_options *options, struct texts *texts, int a
 		{ "rounds", required_argument, NULL, 'r' },  { "scenario", required_argument, NULL, 'e' },
 		{ "format", required_argument, NULL, 'f' },  { "json", no_argument, NULL, 'j' },
 		{ "out", required_argument, NULL, 'o' },     { "plot", required_argument, NULL, 'p' },
-		{ "pin", required_argument, NULL, 'n' },     { "help", no_argument, NULL, 'h' },
+		{ "pin", required_argument, NULL, 'n' },     { "every", required_argument, NULL, 'v' },
+		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const struct {
@@ -406,6 +427,7 @@ static int collect(struct cli_bench_options *options, struct texts *texts, int a
 		{ 'c', &texts->cs },	  { 'i', &texts->think },   { 's', &texts->seconds },
 		{ 'r', &texts->rounds },  { 'e', &texts->scenario }, { 'f', &texts->format },
 		{ 'o', &options->out },	  { 'p', &options->plot },  { 'n', &texts->pin },
+		{ 'v', &texts->every },
 	};
 	int letter;
 

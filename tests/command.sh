@@ -132,6 +132,19 @@ expect 0 '' "$guestsync" bench "${quick[@]}" --locks ours --format csv
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks gsync_mutex --scenario plain,hogs --json
 holds '{c["scenario"] for c in d["cells"]} == {"plain","hogs"}'
 if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'hogs were left behind'; fi
+expect 0 '' "$guestsync" bench --seconds 0.1 --rounds 2 --threads 2 --locks ours,pthread_spin --every 50 --json
+holds 'all(set("t_ms ops_per_s cpu_ns_per_op voluntary_per_s involuntary_per_s usable_cpus spin_ns pressure_percent".split()) == set(x) for c in d["cells"] for m in c["rounds"] for x in m["timeline"])'
+holds 'all(1 <= len(m["timeline"]) <= 2 for c in d["cells"] for m in c["rounds"]) and not any("timeline" in c["median"] for c in d["cells"])'
+expect 0 '' "$guestsync" bench --seconds 0.1 --rounds 2 --threads 2 --locks gsync_mutex --every 50
+grep -q '^gsync_mutex over time, round 2:' "$work/out" || flunk 'no time table'
+mkdir "$work/fake"
+printf '#!/bin/sh\ncat\n' >"$work/fake/gnuplot"
+chmod +x "$work/fake/gnuplot"
+expect 0 '' env PATH="$work/fake:$PATH" "$guestsync" bench --seconds 0.1 --rounds 2 --threads 2 --locks gsync_mutex --every 50 \
+	--plot "$work/script"
+grep -q "^set xlabel 'seconds'" "$work/script" && grep -qE '^0\.0[5-9][0-9]* [0-9]' "$work/script" || flunk 'no plot over time'
+expect 0 '' env PATH="$work/fake:$PATH" "$guestsync" bench "${quick[@]}" --locks gsync_mutex --plot "$work/script"
+grep -q "^set xlabel 'threads'" "$work/script" || flunk 'no plot over threads'
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks ours --out "$work/report.json" --json
 [ -s "$work/report.json" ] || flunk '--out wrote nothing'
 
@@ -144,6 +157,9 @@ expect 2 'think' "$guestsync" bench --think -1
 expect 2 'seconds' "$guestsync" bench --seconds -1
 expect 2 'seconds' "$guestsync" bench --seconds nan
 expect 2 'rounds' "$guestsync" bench --rounds 0
+expect 2 'every' "$guestsync" bench --every 9
+expect 2 'longer than a window' "$guestsync" bench --every 500 --seconds 0.2
+expect 2 'no place in csv' "$guestsync" bench --every 100 --format csv
 expect 2 'scenario' "$guestsync" bench --scenario nonsense
 expect 2 'format' "$guestsync" bench --format xml
 expect 2 . "$guestsync" bench stray-word
