@@ -15,6 +15,7 @@ static const struct command {
 } commands[] = {
 	{ "detect", cli_detect, "what machine this is, and how long a waiter should spin on it" },
 	{ "bench", cli_bench, "measure locks and barriers, ours and others', on this machine" },
+	{ "calibrate", cli_calibrate, "check the chosen spin budgets against all others" },
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
