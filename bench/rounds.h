@@ -99,7 +99,31 @@ struct bench_progress {
 int bench_run_init(struct bench_run *run, const struct bench_settings *settings, struct bench_error *error);
 void bench_run_free(struct bench_run *run);
 
-/* Measures all rounds and takes the medians. REPORT is called before each window and now and then during it. */
+/*
+ * Goes through the rounds: each cell is visited once in each, while its scenario
+ * is under way. What a visit measures, and in how many windows, is the visitor's.
+ */
+struct bench_conductor {
+	struct bench_run *run;
+	int (*visit)(struct bench_conductor *conductor, struct bench_cell *cell, struct bench_error *error);
+	void *context; /* the visitor's */
+	size_t windows_per_visit;
+	void (*report)(const struct bench_progress *progress); /* may be NULL */
+
+	/* kept by bench_conduct() */
+	unsigned round;
+	const struct bench_disturbance *disturbance;
+	struct bench_progress progress;
+	uint64_t began;
+};
+
+int bench_conduct(struct bench_conductor *conductor, struct bench_error *error);
+
+/* A visitor's window. REPORT is called before it and now and then during it. */
+int bench_conduct_window(struct bench_conductor *conductor, struct bench_cell *cell, double seconds,
+			 struct bench_sample *sample, struct bench_error *error);
+
+/* Measures each cell once in each round and takes the medians. REPORT as above. */
 int bench_run_measure(struct bench_run *run, void (*report)(const struct bench_progress *progress),
 		      struct bench_error *error);
 

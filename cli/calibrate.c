@@ -25,12 +25,15 @@
 
 static const char help[] =
 	"Usage: guestsync calibrate [--json]\n"
+	"       guestsync calibrate --oracle [OPTION...]\n"
 	"Measures what waiting costs on this machine, several times, says how far each\n"
 	"value can be trusted and why, and checks the price of a wake-up with threads\n"
 	"that really wake each other. Takes less than a second on a quiet machine; needs\n"
 	"no root.\n\n"
-	"  --json   for programs: one JSON object; null = cannot be measured here\n"
-	"  --help   this text\n\n"
+	"  --json    for programs: one JSON object; null = cannot be measured here\n"
+	"  --oracle  instead: does the library choose its spin budgets as well as somebody\n"
+	"            who tuned them by hand? Takes minutes; --oracle --help says more\n"
+	"  --help    this text\n\n"
 	"A spread is how far the better measurements lie apart, relative to the value.\n";
 
 /* ---- what is reported */
@@ -316,6 +319,15 @@ static int print_table(const struct report *report)
 	return CLI_OK;
 }
 
+/* The oracle has options, and a help text, of its own. */
+static bool asks_the_oracle(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--oracle") == 0)
+			return true;
+	return false;
+}
+
 int cli_calibrate(int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -329,6 +341,8 @@ int cli_calibrate(int argc, char **argv)
 	int option;
 	int status;
 
+	if (asks_the_oracle(argc, argv))
+		return cli_oracle(argc, argv);
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
 		case 'j':

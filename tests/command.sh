@@ -178,5 +178,58 @@ else
 	skip 'another user without rights: needs root'
 fi
 
+# ---- calibrate --oracle
+
+small=(--threads 2 --cs 1000 --seconds 0.01 --rounds 3)
+expect 0 '' "$guestsync" calibrate --help
+expect 0 '' "$guestsync" calibrate --oracle --help
+expect 0 '' "$guestsync" calibrate --oracle "${small[@]}" --json
+cat >"$work/oracle.py" <<'EOF'
+# The verdict again, from the rounds alone.
+import json, statistics, sys
+d = json.load(open(sys.argv[1]))
+budgets = [str(b) for b in d["settings"]["budgets_ns"]]
+def close(a, b): return abs(a - b) <= 1e-4 * max(1, abs(b))
+def median(values): return statistics.median(values) if values else 0
+for c in d["cells"]:
+    rounds, ratios = c["rounds"], []
+    assert len(rounds) == 3 and all(set(r["budgets"]) == set(budgets) for r in rounds)
+    for r in rounds:
+        best = max(budgets, key=lambda b: median([o["budgets"][b] for o in rounds if o is not r]))
+        if r["budgets"][best] > 0:
+            ratios.append(r["chosen"] / r["budgets"][best])
+    assert close(c["chosen_over_best"], median(ratios)), c
+    assert close(c["control_over_chosen"], median([r["control"] / r["chosen"] for r in rounds if r["chosen"] > 0])), c
+s = d["summary"]
+for key, prefix in (("chosen_over_best", ""), ("control_over_chosen", "control_")):
+    values = [c[key] for c in d["cells"]]
+    assert s[prefix + "least"] == min(values)
+    assert s[prefix + "at_least_095"] == sum(v >= 0.95 for v in values)
+    assert s[prefix + "at_least_085"] == sum(v >= 0.85 for v in values)
+EOF
+python3 "$work/oracle.py" "$work/out" || flunk 'calibrate --oracle does not add up'
+holds 'set(d) == {"machine","settings","cells","summary"} and d["summary"]["cells"] == len(d["cells"]) == 6'
+holds '{(c["kind"], c["lock"], c["scenario"]) for c in d["cells"]} == {(k, l, s) for k, l in [("lock","gsync_mutex"),("lock","gsync_oticket"),("barrier","gsync_barrier")] for s in ["plain","hogs"]}'
+holds '{"threads","cs_ns","think_ns","chosen_ops_per_s","best_ops_per_s","best_spin_ns","spread"} <= set(d["cells"][0])'
+if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'calibrate --oracle left hogs behind'; fi
+expect 0 '' "$guestsync" calibrate --oracle "${small[@]}" --scenario plain --locks gsync_barrier --out "$work/oracle.txt"
+grep -q 'chosen ÷ best' "$work/oracle.txt" || flunk 'calibrate --oracle --out wrote no table'
+timeout -s INT 1 "$guestsync" calibrate --oracle --out "$work/never" >"$work/out" 2>"$work/err"
+[ ! -e "$work/never" ] && [ ! -s "$work/out" ] && grep -q interrupted "$work/err" ||
+	flunk 'calibrate --oracle, interrupted, left something or said nothing'
+expect 2 'option' "$guestsync" calibrate --oracle --nonsense
+expect 2 'stray-word' "$guestsync" calibrate --oracle stray-word
+expect 2 'rounds must be .* from 2' "$guestsync" calibrate --oracle --rounds 1
+expect 2 'threads' "$guestsync" calibrate --oracle --threads 0
+expect 2 'critical section' "$guestsync" calibrate --oracle --cs x
+expect 2 'seconds' "$guestsync" calibrate --oracle --seconds 0
+expect 2 'unknown scenario' "$guestsync" calibrate --oracle --scenario nonsense
+expect 2 'unknown lock' "$guestsync" calibrate --oracle --locks nonsense
+expect 2 'pthread_mutex has none' "$guestsync" calibrate --oracle --locks gsync_mutex,pthread_mutex
+expect 2 'pthread_barrier has none' "$guestsync" calibrate --oracle --locks pthread_barrier
+expect 1 'cannot write "/nonexistent/report"' "$guestsync" calibrate --oracle --out /nonexistent/report
+expect 1 'write' sh -c '"$0" calibrate --oracle --threads 2 --cs 0 --seconds 0.01 --rounds 2 --scenario plain \
+	--locks gsync_mutex >/dev/full' "$guestsync"
+
 [ $failed -eq 0 ] && echo 'command: all checks passed'
 exit $failed
