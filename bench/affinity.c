@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define MASK_CPUS_MAX (1u << 20)
 
@@ -80,4 +81,18 @@ int bench_pin_attributes(pthread_attr_t *attributes, int cpu)
 	error = pthread_attr_setaffinity_np(attributes, bytes, mask);
 	CPU_FREE(mask);
 	return error;
+}
+
+int bench_pinned_thread(pthread_t *thread, int cpu, void *(*main)(void *), void *argument, struct bench_error *error)
+{
+	pthread_attr_t attributes;
+	int reason = pthread_attr_init(&attributes);
+
+	if (reason == 0) {
+		reason = bench_pin_attributes(&attributes, cpu);
+		if (reason == 0)
+			reason = pthread_create(thread, &attributes, main, argument);
+		pthread_attr_destroy(&attributes);
+	}
+	return reason == 0 ? 0 : bench_fail(error, "cannot start a thread on CPU %d: %s", cpu, strerror(reason));
 }

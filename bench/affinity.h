@@ -5,6 +5,8 @@
 
 #include <pthread.h>
 
+#include "bench/error.h"
+
 struct bench_cpus {
 	unsigned count;
 	int *ids; /* the kernel's numbers, ascending */
@@ -13,6 +15,9 @@ struct bench_cpus {
 /* Reads the affinity mask. Returns 0, or an errno value. */
 int bench_cpus_read(struct bench_cpus *cpus);
 void bench_cpus_free(struct bench_cpus *cpus);
+
+/* Starts a thread on CPU. Returns 0, or -1 with the reason. */
+int bench_pinned_thread(pthread_t *thread, int cpu, void *(*main)(void *), void *argument, struct bench_error *error);
 
 /* Pins the calling thread, or the threads made with ATTRIBUTES. Return 0, or an errno value. */
 int bench_pin_self(int cpu);

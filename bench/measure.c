@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "bench/worker.h"
-#include "detect/profile.h"
+#include "detect/tuning.h"
 
 #define NS_PER_S 1000000000u
 #define STACK_BYTES (64u * 1024)
@@ -207,6 +207,7 @@ static int join_threads(const struct bench_job *job, struct bench_stage *stage, 
 
 struct snapshot {
 	uint64_t ns;
+	uint64_t done; /* operations of all threads; an episode of a barrier is one for all */
 	uint64_t cpu_ns;
 	long voluntary;
 	long involuntary;
@@ -244,14 +245,19 @@ static void take_snapshot(const struct bench_job *job, const struct bench_stage 
 
 	for (int tries = 0; tries < SNAPSHOT_TRIES; tries++) {
 		out->ns = gsync_monotonic_ns();
-		for (unsigned i = 0; i < job->threads; i++)
+		out->done = 0;
+		for (unsigned i = 0; i < job->threads; i++) {
 			out->counts[i] = __atomic_load_n(&stage->workers[i].count, __ATOMIC_RELAXED);
+			out->done += out->counts[i];
+		}
 		out->stolen_ns = 0;
 		for (unsigned i = 0; job->disturbance != NULL && i < cpus_used(job); i++)
 			out->stolen_ns += bench_scenario_stolen_ns(job->disturbance, i);
 		if (gsync_monotonic_ns() - out->ns < SNAPSHOT_NS)
 			break;
 	}
+	if (job->barrier != NULL)
+		out->done = out->counts[0];
 	out->cpu_ns = cpu_time(stage);
 	getrusage(RUSAGE_SELF, &usage);
 	out->voluntary = usage.ru_nvcsw;
@@ -259,9 +265,9 @@ static void take_snapshot(const struct bench_job *job, const struct bench_stage 
 }
 
 /* In pieces: for the progress, and because a signal may come just before a sleep begins. */
-static void sleep_ns(const struct bench_job *job, uint64_t ns)
+static void sleep_until(const struct bench_job *job, uint64_t until)
 {
-	uint64_t now = gsync_monotonic_ns(), until = now + ns;
+	uint64_t now = gsync_monotonic_ns();
 
 	while (now < until && !bench_interrupt) {
 		uint64_t wake = until - now > LOOK_NS ? now + LOOK_NS : until;
@@ -283,17 +289,62 @@ static void time_every_wait_if_cheap(const struct bench_job *job, struct bench_s
 		__atomic_store_n(&stage->sample_mask, 0u, __ATOMIC_RELAXED);
 }
 
+static double cpu_per_operation(const struct snapshot *begin, const struct snapshot *end)
+{
+	uint64_t done = end->done - begin->done;
+
+	return (double)(end->cpu_ns - begin->cpu_ns) / (done > 0 ? (double)done : 1);
+}
+
+static double per_second(const struct snapshot *begin, const struct snapshot *end, double amount)
+{
+	return amount / (double)(end->ns - begin->ns) * NS_PER_S;
+}
+
+static void add_moment(struct bench_timeline *timeline, uint64_t began, const struct snapshot *before,
+		       const struct snapshot *now)
+{
+	struct bench_moment *moment = &timeline->moments[timeline->count++];
+
+	moment->t_ms = (double)(now->ns - began) / 1e6;
+	moment->ops_per_s = per_second(before, now, (double)(now->done - before->done));
+	moment->cpu_ns_per_op = cpu_per_operation(before, now);
+	moment->voluntary_per_s = per_second(before, now, (double)(now->voluntary - before->voluntary));
+	moment->involuntary_per_s = per_second(before, now, (double)(now->involuntary - before->involuntary));
+	bench_moment_read_profile(moment);
+}
+
+/* Moments stand on a grid; a measurer that could not run leaves out those it missed. NOW is scratch. */
+static void watch(const struct bench_job *job, const struct bench_stage *stage, const struct snapshot *begin,
+		  struct snapshot *now)
+{
+	struct bench_timeline *timeline = job->timeline;
+	struct snapshot before = *begin;
+
+	timeline->count = 0;
+	for (uint64_t slot = 1; slot <= timeline->room; slot = (now->ns - begin->ns) / job->every_ns + 1) {
+		sleep_until(job, begin->ns + slot * job->every_ns);
+		if (bench_interrupt)
+			return;
+		take_snapshot(job, stage, now);
+		add_moment(timeline, begin->ns, &before, now);
+		before = *now;
+	}
+}
+
 static void run_window(const struct bench_job *job, struct bench_stage *stage, struct snapshot *begin,
 		       struct snapshot *end)
 {
 	uint64_t opened = gsync_monotonic_ns();
 
 	open_gate(stage, job->threads);
-	sleep_ns(job, BENCH_WARM_UP_NS);
+	sleep_until(job, gsync_monotonic_ns() + BENCH_WARM_UP_NS);
 	time_every_wait_if_cheap(job, stage, gsync_monotonic_ns() - opened);
 	__atomic_store_n(&stage->phase, (uint32_t)BENCH_MEASURE, __ATOMIC_RELAXED);
 	take_snapshot(job, stage, begin);
-	sleep_ns(job, (uint64_t)(job->seconds * NS_PER_S));
+	if (job->timeline != NULL)
+		watch(job, stage, begin, end);
+	sleep_until(job, begin->ns + (uint64_t)(job->seconds * NS_PER_S));
 	take_snapshot(job, stage, end);
 	__atomic_store_n(&stage->phase, (uint32_t)BENCH_STOP, __ATOMIC_RELAXED);
 }
@@ -360,22 +411,19 @@ static void summarize_waits(const struct bench_stage *stage, struct bench_sample
 static void summarize(const struct bench_job *job, const struct bench_stage *stage, const struct snapshot *begin,
 		      struct snapshot *end, struct bench_sample *sample)
 {
-	double ns = (double)(end->ns - begin->ns), done = 0;
+	double ns = (double)(end->ns - begin->ns);
 	uint64_t acquired = 0, errors = 0;
 
 	for (unsigned i = 0; i < job->threads; i++) {
 		end->counts[i] -= begin->counts[i];
-		done += (double)end->counts[i];
 		acquired += stage->workers[i].count;
 		errors += stage->workers[i].errors;
 	}
-	if (job->barrier != NULL)
-		done = (double)end->counts[0]; /* an episode is one for all */
 	errors += job->lock != NULL ? lock_errors(stage, acquired) : barrier_errors(stage);
 
 	*sample = (struct bench_sample){
-		.ops_per_s = done / ns * NS_PER_S,
-		.cpu_ns_per_op = (double)(end->cpu_ns - begin->cpu_ns) / (done > 0 ? done : 1),
+		.ops_per_s = per_second(begin, end, (double)(end->done - begin->done)),
+		.cpu_ns_per_op = cpu_per_operation(begin, end),
 		.jain = job->lock != NULL ? bench_jain(end->counts, job->threads) : 1,
 		.voluntary_switches = (double)(end->voluntary - begin->voluntary),
 		.involuntary_switches = (double)(end->involuntary - begin->involuntary),

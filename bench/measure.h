@@ -6,7 +6,8 @@
  * and at the end of the window, and leave. CPU time is the threads', switches are
  * those of this process. Waits are timed at every acquisition where that costs little
  * (a critical section of 500 ns or more, or a lock that is slow anyway), else
- * at each sixteenth.
+ * at each sixteenth. A timeline is filled by the measurer, which sleeps between
+ * two moments: the threads do nothing for it.
  */
 #ifndef GUESTSYNC_BENCH_MEASURE_H
 #define GUESTSYNC_BENCH_MEASURE_H
@@ -20,6 +21,7 @@
 #include "bench/locks.h"
 #include "bench/scenario.h"
 #include "bench/statistics.h"
+#include "bench/timeline.h"
 
 #define BENCH_WARM_UP_NS 20000000u
 #define BENCH_THREADS_MAX 4096u
@@ -31,6 +33,8 @@ struct bench_job {
 	uint64_t cs_ns; /* locks only */
 	uint64_t think_ns;
 	double seconds;
+	uint64_t every_ns; /* between two moments of TIMELINE */
+	struct bench_timeline *timeline; /* NULL = none; holds SECONDS / EVERY moments */
 	bool pin; /* thread i on the i-th CPU, round and round */
 	const struct bench_cpus *cpus;
 	const struct bench_disturbance *disturbance; /* NULL or what bench_scenario_start() began */

@@ -37,16 +37,22 @@ int bench_plot_check(struct bench_error *error)
 	return bench_fail(error, "--plot needs " PROGRAM ", which is not on the PATH: install gnuplot");
 }
 
-static bool same_panel(const struct bench_cell *a, const struct bench_cell *b)
+/* What goes to the right: time, where there are timelines, else threads. */
+static bool is_over_time(const struct bench_run *run)
+{
+	return run->settings->every_ms > 0;
+}
+
+static bool same_panel(const struct bench_run *run, const struct bench_cell *a, const struct bench_cell *b)
 {
 	return a->kind == b->kind && a->scenario == b->scenario && a->load.cs_ns == b->load.cs_ns &&
-	       a->load.think_ns == b->load.think_ns;
+	       a->load.think_ns == b->load.think_ns && (!is_over_time(run) || a->threads == b->threads);
 }
 
 static bool is_first_of_panel(const struct bench_run *run, size_t cell)
 {
 	for (size_t i = 0; i < cell; i++)
-		if (same_panel(&run->cells[i], &run->cells[cell]))
+		if (same_panel(run, &run->cells[i], &run->cells[cell]))
 			return false;
 	return true;
 }
@@ -54,22 +60,37 @@ static bool is_first_of_panel(const struct bench_run *run, size_t cell)
 static bool is_first_of_line(const struct bench_run *run, size_t cell)
 {
 	for (size_t i = 0; i < cell; i++)
-		if (same_panel(&run->cells[i], &run->cells[cell]) && run->cells[i].name == run->cells[cell].name)
+		if (same_panel(run, &run->cells[i], &run->cells[cell]) && run->cells[i].name == run->cells[cell].name)
 			return false;
 	return true;
 }
 
-/* A data block per line, named after its first cell. What stood still has no place on a logarithmic axis. */
-static void write_data(const struct bench_run *run, size_t line, FILE *script)
+/* What stood still has no place on a logarithmic axis. */
+static void write_medians(const struct bench_run *run, size_t line, FILE *script)
 {
-	fprintf(script, "$line%zu << END\n", line);
 	for (size_t i = line; i < run->count; i++) {
 		const struct bench_cell *cell = &run->cells[i];
 
-		if (cell->name == run->cells[line].name && same_panel(cell, &run->cells[line]) &&
+		if (cell->name == run->cells[line].name && same_panel(run, cell, &run->cells[line]) &&
 		    cell->median.ops_per_s > 0)
 			fprintf(script, "%u %.6g\n", cell->threads, cell->median.ops_per_s);
 	}
+}
+
+static void write_moments(const struct bench_timeline *timeline, FILE *script)
+{
+	for (size_t i = 0; i < timeline->count; i++)
+		fprintf(script, "%.6g %.6g\n", timeline->moments[i].t_ms / 1e3, timeline->moments[i].ops_per_s);
+}
+
+/* A data block per line, named after its first cell. */
+static void write_data(const struct bench_run *run, size_t line, FILE *script)
+{
+	fprintf(script, "$line%zu << END\n", line);
+	if (is_over_time(run))
+		write_moments(&run->cells[line].timelines[run->settings->rounds - 1], script);
+	else
+		write_medians(run, line, script);
 	fputs("END\n", script);
 }
 
@@ -81,7 +102,7 @@ static void write_ranges(const struct bench_run *run, size_t panel, FILE *script
 	for (size_t i = panel; i < run->count; i++) {
 		double threads = run->cells[i].threads, ops = run->cells[i].median.ops_per_s;
 
-		if (!same_panel(&run->cells[i], &run->cells[panel]))
+		if (!same_panel(run, &run->cells[i], &run->cells[panel]))
 			continue;
 		fewest = threads < fewest ? threads : fewest;
 		most = threads > most ? threads : most;
@@ -100,10 +121,16 @@ static void write_panel(const struct bench_run *run, size_t panel, FILE *script)
 	fprintf(script, "set title \"%s, %s, ", bench_kind_names[cell->kind], bench_scenario_names[cell->scenario]);
 	if (cell->kind == BENCH_LOCK)
 		fprintf(script, "critical section %" PRIu64 " ns, ", cell->load.cs_ns);
-	fprintf(script, "think time %" PRIu64 " ns\"\n", cell->load.think_ns);
-	write_ranges(run, panel, script);
+	fprintf(script, "think time %" PRIu64 " ns", cell->load.think_ns);
+	if (is_over_time(run)) {
+		fprintf(script, ", threads: %u\"\n", cell->threads);
+		fprintf(script, "set xrange [0:%g]\nset yrange [0:*]\n", run->settings->seconds);
+	} else {
+		fputs("\"\n", script);
+		write_ranges(run, panel, script);
+	}
 	for (size_t i = panel; i < run->count; i++) {
-		if (!same_panel(&run->cells[i], cell) || !is_first_of_line(run, i))
+		if (!same_panel(run, &run->cells[i], cell) || !is_first_of_line(run, i))
 			continue;
 		fprintf(script, "%s$line%zu using 1:2 with linespoints linewidth %d title \"%s\"", separator, i,
 			run->cells[i].ours ? 3 : 1, run->cells[i].name);
@@ -124,9 +151,11 @@ static void write_script(const struct bench_run *run, FILE *script)
 	fprintf(script,
 		"set terminal svg size %d,%d noenhanced background 'white'\n"
 		"set multiplot layout %d,1\n"
-		"set logscale x 2\nset logscale y\nset format y '%%.0s %%c'\n"
-		"set xlabel 'threads'\nset ylabel 'operations per second'\nset key outside right maxcols 1\nset grid\n",
+		"set format y '%%.0s %%c'\n"
+		"set ylabel 'operations per second'\nset key outside right maxcols 1\nset grid\n",
 		PANEL_WIDTH, PANEL_HEIGHT * panels, panels);
+	fputs(is_over_time(run) ? "set xlabel 'seconds'\n" : "set logscale x 2\nset logscale y\nset xlabel 'threads'\n",
+	      script);
 	for (size_t i = 0; i < run->count; i++)
 		if (is_first_of_panel(run, i))
 			write_panel(run, i, script);

@@ -51,6 +51,15 @@ double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *ce
 void bench_report_table(const struct bench_run *run, FILE *out);
 void bench_report_csv(const struct bench_run *run, FILE *out);
 
+/*
+ * What the reports in JSON have in common: numbers, rounded to six digits, which
+ * is more than any of this is worth; what a cell is; the settings. NULL when
+ * memory runs out.
+ */
+json_t *bench_json_number(double value);
+json_t *bench_cell_json(const struct bench_cell *cell);
+json_t *bench_settings_json(const struct bench_run *run);
+
 /* Takes over the reference to MACHINE. NULL when memory runs out. */
 json_t *bench_report_json(const struct bench_run *run, json_t *machine);
 

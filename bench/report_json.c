@@ -4,6 +4,7 @@
  * "cs_ns", "think_ns", "rounds":[M…], "median":M}]}; scripts rely on these
  * names. Beside them a cell says whether its threads were pinned, what share of
  * its CPUs was stolen (steal), and how it compares with plain (against_plain).
+ * With a time between moments set, each round has a "timeline" of them.
  *
  * Every json_*_set_new and append_new takes a NULL value as failure and says
  * so; all results are gathered, so that a report is whole or not there.
@@ -14,8 +15,7 @@
 #include "bench/measure.h"
 #include "bench/report.h"
 
-/* Six digits are more than any of this is worth, and readable. */
-static json_t *number(double value)
+json_t *bench_json_number(double value)
 {
 	double digits;
 
@@ -35,7 +35,7 @@ static json_t *sample_json(const struct bench_sample *sample)
 		bool is_count = strcmp(bench_fields[i].name, "errors") == 0;
 
 		failed |= json_object_set_new(object, bench_fields[i].name,
-					      is_count ? json_integer((json_int_t)value) : number(value));
+					      is_count ? json_integer((json_int_t)value) : bench_json_number(value));
 	}
 	if (failed == 0)
 		return object;
@@ -45,9 +45,31 @@ static json_t *sample_json(const struct bench_sample *sample)
 
 static json_t *effects_json(const struct bench_effects *effects)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "delta_eta_r", number(effects->resource), "delta_eta_t",
-			 number(effects->time), "omega", number(effects->impact), "cpus_plain",
-			 number(effects->cpus_plain), "cpus", number(effects->cpus));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "delta_eta_r", bench_json_number(effects->resource), "delta_eta_t",
+			 bench_json_number(effects->time), "omega", bench_json_number(effects->impact), "cpus_plain",
+			 bench_json_number(effects->cpus_plain), "cpus", bench_json_number(effects->cpus));
+}
+
+static json_t *moment_json(const struct bench_moment *moment)
+{
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "t_ms", bench_json_number(moment->t_ms), "ops_per_s",
+			 bench_json_number(moment->ops_per_s), "cpu_ns_per_op", bench_json_number(moment->cpu_ns_per_op), "voluntary_per_s",
+			 bench_json_number(moment->voluntary_per_s), "involuntary_per_s", bench_json_number(moment->involuntary_per_s),
+			 "usable_cpus", (json_int_t)moment->usable_cpus, "spin_ns", (json_int_t)moment->spin_ns,
+			 "pressure_percent", (json_int_t)moment->pressure_percent);
+}
+
+static json_t *timeline_json(const struct bench_timeline *timeline)
+{
+	json_t *moments = json_array();
+	int failed = 0;
+
+	for (size_t i = 0; i < timeline->count; i++)
+		failed |= json_array_append_new(moments, moment_json(&timeline->moments[i]));
+	if (failed == 0)
+		return moments;
+	json_decref(moments);
+	return NULL;
 }
 
 static json_t *rounds_json(const struct bench_run *run, const struct bench_cell *cell)
@@ -55,27 +77,36 @@ static json_t *rounds_json(const struct bench_run *run, const struct bench_cell 
 	json_t *rounds = json_array();
 	int failed = 0;
 
-	for (unsigned i = 0; i < run->settings->rounds; i++)
-		failed |= json_array_append_new(rounds, sample_json(&cell->rounds[i]));
+	for (unsigned i = 0; i < run->settings->rounds; i++) {
+		json_t *round = sample_json(&cell->rounds[i]);
+
+		if (run->settings->every_ms > 0)
+			failed |= json_object_set_new(round, "timeline", timeline_json(&cell->timelines[i]));
+		failed |= json_array_append_new(rounds, round);
+	}
 	if (failed == 0)
 		return rounds;
 	json_decref(rounds);
 	return NULL;
 }
 
+json_t *bench_cell_json(const struct bench_cell *cell)
+{
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b}", "kind", bench_kind_names[cell->kind], "scenario",
+			 bench_scenario_names[cell->scenario], "lock", cell->name, "threads", (json_int_t)cell->threads,
+			 "cs_ns", (json_int_t)cell->load.cs_ns, "think_ns", (json_int_t)cell->load.think_ns, "pinned",
+			 (int)cell->pinned);
+}
+
 static json_t *cell_json(const struct bench_run *run, const struct bench_cell *cell)
 {
 	struct bench_effects effects;
-	json_t *object = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s:o}", "kind",
-				   bench_kind_names[cell->kind], "scenario", bench_scenario_names[cell->scenario],
-				   "lock", cell->name, "threads", (json_int_t)cell->threads, "cs_ns",
-				   (json_int_t)cell->load.cs_ns, "think_ns", (json_int_t)cell->load.think_ns, "pinned",
-				   (int)cell->pinned, "rounds", rounds_json(run, cell), "median",
-				   sample_json(&cell->median));
-	int failed = object == NULL;
+	json_t *object = bench_cell_json(cell);
+	int failed = json_object_set_new(object, "rounds", rounds_json(run, cell)) |
+		     json_object_set_new(object, "median", sample_json(&cell->median));
 
 	if (cell->scenario == BENCH_STEAL)
-		failed |= json_object_set_new(object, "stolen_share", number(cell->median.stolen_share));
+		failed |= json_object_set_new(object, "stolen_share", bench_json_number(cell->median.stolen_share));
 	if (bench_cell_effects(run, cell, &effects))
 		failed |= json_object_set_new(object, "against_plain", effects_json(&effects));
 	if (!failed)
@@ -139,7 +170,7 @@ static int add_numbers(const struct bench_run *run, json_t *object)
 	return failed;
 }
 
-static json_t *settings_json(const struct bench_run *run)
+json_t *bench_settings_json(const struct bench_run *run)
 {
 	json_t *object = json_object();
 
@@ -161,5 +192,5 @@ json_t *bench_report_json(const struct bench_run *run, json_t *machine)
 		json_decref(machine);
 		return NULL;
 	}
-	return json_pack("{s:o, s:o, s:o}", "machine", machine, "settings", settings_json(run), "cells", cells);
+	return json_pack("{s:o, s:o, s:o}", "machine", machine, "settings", bench_settings_json(run), "cells", cells);
 }

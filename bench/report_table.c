@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The table for people: a block per group, a line per lock, medians in units
- * one can read. Columns are as wide as their widest entry, counted in
- * characters, not in bytes: µ, × and δ have two.
+ * one can read.
  */
-#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "bench/report.h"
+#include "bench/table.h"
 
-#define COLUMNS 16
-#define TEXT_BYTES 32
-
-typedef char table_row[COLUMNS][TEXT_BYTES];
+#define COLUMNS BENCH_COLUMNS_MAX
 
 static const char *const headings[COLUMNS] = {
 	"lock", "ops/s",  "×peer",  "spread",	"CPU/op", "Jain", "p50", "p99",
@@ -21,98 +17,42 @@ static const char *const headings[COLUMNS] = {
 };
 #define COLUMNS_WITHOUT_EFFECTS 13
 
-static void print_scaled(char *text, double value, const char *const *units, const double *limits)
-{
-	size_t i = 0;
-
-	while (units[i + 1] != NULL && value >= limits[i + 1] * 0.9995)
-		i++;
-	value /= limits[i];
-	snprintf(text, TEXT_BYTES, "%.*f%s", value == 0 || value >= 99.95 ? 0 : value >= 9.995 ? 1 : 2, value,
-		 units[i]);
-}
-
-static void print_count(char *text, double count)
-{
-	static const char *const units[] = { "", " K", " M", " G", NULL };
-	static const double limits[] = { 1, 1e3, 1e6, 1e9 };
-
-	if (count < 1000 && count == floor(count))
-		snprintf(text, TEXT_BYTES, "%.0f", count);
-	else
-		print_scaled(text, count, units, limits);
-}
-
-static void print_time(char *text, double ns)
-{
-	static const char *const units[] = { " ns", " µs", " ms", " s", NULL };
-	static const double limits[] = { 1, 1e3, 1e6, 1e9 };
-
-	print_scaled(text, ns, units, limits);
-}
-
-/* A lock that collapsed still shows by how much. */
-static void print_ratio(char *text, double ratio)
-{
-	snprintf(text, TEXT_BYTES, ratio > 0 && ratio < 0.01 ? "%.1g" : "%.3f", ratio);
-}
-
-static void print_effects(table_row row, const struct bench_run *run, const struct bench_cell *cell)
+static void print_effects(bench_table_row row, const struct bench_run *run, const struct bench_cell *cell)
 {
 	struct bench_effects effects;
 
 	if (bench_cell_effects(run, cell, &effects)) {
-		snprintf(row[13], TEXT_BYTES, "%+.2f", effects.resource);
-		snprintf(row[14], TEXT_BYTES, "%+.2f", effects.time);
-		snprintf(row[15], TEXT_BYTES, "%.2f", effects.impact);
+		snprintf(row[13], BENCH_TEXT_BYTES, "%+.2f", effects.resource);
+		snprintf(row[14], BENCH_TEXT_BYTES, "%+.2f", effects.time);
+		snprintf(row[15], BENCH_TEXT_BYTES, "%.2f", effects.impact);
 	} else {
 		for (int i = COLUMNS_WITHOUT_EFFECTS; i < COLUMNS; i++)
 			strcpy(row[i], "-");
 	}
 }
 
-static void make_row(table_row row, const struct bench_run *run, const struct bench_cell *cell,
+static void make_row(bench_table_row row, const struct bench_run *run, const struct bench_cell *cell,
 		     const struct bench_cell *best)
 {
 	const struct bench_sample *median = &cell->median;
 
-	snprintf(row[0], TEXT_BYTES, "%s %s", cell->ours ? "*" : " ", cell->name);
-	print_count(row[1], median->ops_per_s);
+	snprintf(row[0], BENCH_TEXT_BYTES, "%s %s", cell->ours ? "*" : " ", cell->name);
+	bench_table_count(row[1], median->ops_per_s);
 	if (best != NULL)
-		print_ratio(row[2], bench_cell_ratio(run, cell, best));
+		bench_table_ratio(row[2], bench_cell_ratio(run, cell, best));
 	else
 		strcpy(row[2], "-");
-	snprintf(row[3], TEXT_BYTES, "%.0f %%", 100 * bench_spread(cell->rounds, run->settings->rounds));
-	print_time(row[4], median->cpu_ns_per_op);
-	snprintf(row[5], TEXT_BYTES, "%.3f", median->jain);
-	print_time(row[6], median->wait_p50_ns);
-	print_time(row[7], median->wait_p99_ns);
-	print_time(row[8], median->wait_p999_ns);
-	print_time(row[9], median->wait_max_ns);
-	print_count(row[10], median->voluntary_switches);
-	print_count(row[11], median->involuntary_switches);
-	print_count(row[12], median->errors);
+	snprintf(row[3], BENCH_TEXT_BYTES, "%.0f %%", 100 * bench_spread(cell->rounds, run->settings->rounds));
+	bench_table_time(row[4], median->cpu_ns_per_op);
+	snprintf(row[5], BENCH_TEXT_BYTES, "%.3f", median->jain);
+	bench_table_time(row[6], median->wait_p50_ns);
+	bench_table_time(row[7], median->wait_p99_ns);
+	bench_table_time(row[8], median->wait_p999_ns);
+	bench_table_time(row[9], median->wait_max_ns);
+	bench_table_count(row[10], median->voluntary_switches);
+	bench_table_count(row[11], median->involuntary_switches);
+	bench_table_count(row[12], median->errors);
 	print_effects(row, run, cell);
-}
-
-static int characters(const char *text)
-{
-	int count = 0;
-
-	for (; *text != '\0'; text++)
-		count += ((unsigned char)*text & 0xc0) != 0x80;
-	return count;
-}
-
-/* The name to the left, numbers to the right. */
-static void print_entry(FILE *out, int column, const char *text, int width)
-{
-	int padding = width - characters(text);
-
-	if (column == 0)
-		fprintf(out, "%s%*s", text, padding, "");
-	else
-		fprintf(out, "  %*s%s", padding, "", text);
 }
 
 static double mean_stolen(const struct bench_run *run, size_t first, size_t end)
@@ -127,10 +67,10 @@ static double mean_stolen(const struct bench_run *run, size_t first, size_t end)
 static void print_situation(const struct bench_run *run, size_t first, size_t end, FILE *out)
 {
 	const struct bench_cell *cell = &run->cells[first];
-	char cs[TEXT_BYTES], think[TEXT_BYTES];
+	char cs[BENCH_TEXT_BYTES], think[BENCH_TEXT_BYTES];
 
-	print_time(cs, (double)cell->load.cs_ns);
-	print_time(think, (double)cell->load.think_ns);
+	bench_table_time(cs, (double)cell->load.cs_ns);
+	bench_table_time(think, (double)cell->load.think_ns);
 	fprintf(out, "\n%s, %s, %u thread%s", bench_kind_names[cell->kind], bench_scenario_names[cell->scenario],
 		cell->threads, cell->threads == 1 ? "" : "s");
 	if (cell->kind == BENCH_LOCK)
@@ -151,31 +91,59 @@ static bool has_effects(const struct bench_run *run, size_t first, size_t end)
 	return false;
 }
 
+static void make_moment_row(bench_table_row row, const struct bench_moment *moment)
+{
+	snprintf(row[0], BENCH_TEXT_BYTES, "  %.2f s", moment->t_ms / 1e3);
+	bench_table_count(row[1], moment->ops_per_s);
+	bench_table_time(row[2], moment->cpu_ns_per_op);
+	bench_table_count(row[3], round(moment->voluntary_per_s));
+	bench_table_count(row[4], round(moment->involuntary_per_s));
+	snprintf(row[5], BENCH_TEXT_BYTES, "%u", moment->usable_cpus);
+	bench_table_time(row[6], moment->spin_ns);
+	snprintf(row[7], BENCH_TEXT_BYTES, "%u %%", moment->pressure_percent);
+}
+
+/* Of the last round: by then the process knows its machine. */
+static void print_timeline(const struct bench_run *run, const struct bench_cell *cell, FILE *out)
+{
+	static const char *const texts[] = {
+		"  time", "ops/s", "CPU/op", "sleeps/s", "preempted/s", "CPUs", "spin", "pressure",
+	};
+	const struct bench_timeline *timeline = &cell->timelines[run->settings->rounds - 1];
+	struct bench_table table = { texts, sizeof(texts) / sizeof(texts[0]), { 0 } };
+	bench_table_row row;
+
+	for (size_t i = 0; i < timeline->count; i++) {
+		make_moment_row(row, &timeline->moments[i]);
+		bench_table_fit(&table, row);
+	}
+	fprintf(out, "\n%s over time, round %u:\n", cell->name, run->settings->rounds);
+	bench_table_head(&table, out);
+	for (size_t i = 0; i < timeline->count; i++) {
+		make_moment_row(row, &timeline->moments[i]);
+		bench_table_line(&table, row, out);
+	}
+}
+
 static void print_group(const struct bench_run *run, size_t first, size_t end, FILE *out)
 {
 	const struct bench_cell *best = bench_group_best_peer(run, first, end);
 	int columns = has_effects(run, first, end) ? COLUMNS : COLUMNS_WITHOUT_EFFECTS;
-	int width[COLUMNS];
-	table_row row;
+	struct bench_table table = { headings, columns, { 0 } };
+	bench_table_row row;
 
-	for (int column = 0; column < columns; column++)
-		width[column] = characters(headings[column]);
 	for (size_t i = first; i < end; i++) {
 		make_row(row, run, &run->cells[i], best);
-		for (int column = 0; column < columns; column++)
-			if (characters(row[column]) > width[column])
-				width[column] = characters(row[column]);
+		bench_table_fit(&table, row);
 	}
 	print_situation(run, first, end, out);
-	for (int column = 0; column < columns; column++)
-		print_entry(out, column, headings[column], width[column]);
-	fputc('\n', out);
+	bench_table_head(&table, out);
 	for (size_t i = first; i < end; i++) {
 		make_row(row, run, &run->cells[i], best);
-		for (int column = 0; column < columns; column++)
-			print_entry(out, column, row[column], width[column]);
-		fputc('\n', out);
+		bench_table_line(&table, row, out);
 	}
+	for (size_t i = first; i < end && run->settings->every_ms > 0; i++)
+		print_timeline(run, &run->cells[i], out);
 }
 
 static void print_legend(const struct bench_run *run, FILE *out)
@@ -192,6 +160,9 @@ static void print_legend(const struct bench_run *run, FILE *out)
 	if (effects)
 		fputs("δη_r, δη_t: CPU time, and time times CPUs available, that an operation costs more than in\n"
 		      "plain; ω = (1 + δη_t) / (1 + δη_r).\n",
+		      out);
+	if (run->settings->every_ms > 0)
+		fputs("Over time: rates since the line before; CPUs, spin and pressure: what guestsync's waiters go by.\n",
 		      out);
 	for (size_t i = 0; bench_absent_name(i) != NULL; i++)
 		fprintf(out, "%s is %s.\n", bench_absent_name(i), bench_absent_reason(bench_absent_name(i)));

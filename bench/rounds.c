@@ -115,6 +115,29 @@ static int try_scenarios(struct bench_run *run, struct bench_error *error)
 	return 0;
 }
 
+/* Room for all moments of all windows before the first: a window is not the time to ask for memory. */
+static int make_timelines(struct bench_run *run, struct bench_error *error)
+{
+	const struct bench_settings *settings = run->settings;
+	size_t room = settings->every_ms > 0 ? (size_t)(settings->seconds * 1e3 / settings->every_ms + 1e-9) : 0;
+	struct bench_moment *next;
+
+	if (room == 0)
+		return 0;
+	run->moments = calloc(run->count * settings->rounds * room, sizeof(run->moments[0]));
+	if (run->moments == NULL)
+		return bench_fail(error, "no memory for %zu timelines of %zu moments", run->count * settings->rounds,
+				  room);
+	next = run->moments;
+	for (size_t i = 0; i < run->count; i++) {
+		for (unsigned round = 0; round < settings->rounds; round++) {
+			run->cells[i].timelines[round] = (struct bench_timeline){ .moments = next, .room = room };
+			next += room;
+		}
+	}
+	return 0;
+}
+
 int bench_run_init(struct bench_run *run, const struct bench_settings *settings, struct bench_error *error)
 {
 	size_t most;
@@ -139,11 +162,17 @@ int bench_run_init(struct bench_run *run, const struct bench_settings *settings,
 		for (enum bench_scenario scenario = 0; scenario < BENCH_SCENARIOS; scenario++)
 			if (settings->kinds[kind] && settings->scenarios[scenario] && !run->skipped[scenario])
 				add_scenario(run, kind, scenario);
+	if (make_timelines(run, error) != 0) {
+		bench_run_free(run);
+		return -1;
+	}
 	return 0;
 }
 
 void bench_run_free(struct bench_run *run)
 {
+	free(run->moments);
+	run->moments = NULL;
 	free(run->cells);
 	run->cells = NULL;
 	run->count = 0;
@@ -152,18 +181,12 @@ void bench_run_free(struct bench_run *run)
 
 /* ---- the rounds */
 
-struct conductor {
-	struct bench_progress progress;
-	void (*report)(const struct bench_progress *progress);
-	double planned_s; /* per window */
-	uint64_t began;
-};
-
 /* Windows take what is planned, and some locks longer to let go: the past tells how much. */
-static void report(struct conductor *conductor, unsigned threads_left)
+static void report(struct bench_conductor *conductor, unsigned threads_left)
 {
 	struct bench_progress *progress = &conductor->progress;
-	double done = (double)(progress->window - 1), per_window = conductor->planned_s;
+	double done = (double)(progress->window - 1);
+	double per_window = conductor->run->settings->seconds + BENCH_WARM_UP_NS / 1e9;
 
 	if (conductor->report == NULL)
 		return;
@@ -179,9 +202,8 @@ static void tick(void *context, unsigned threads_left)
 	report(context, threads_left);
 }
 
-static int measure_cell(struct bench_run *run, struct bench_cell *cell, unsigned round,
-			const struct bench_disturbance *disturbance, struct conductor *conductor,
-			struct bench_error *error)
+int bench_conduct_window(struct bench_conductor *conductor, struct bench_cell *cell, double seconds,
+			 struct bench_sample *sample, struct bench_error *error)
 {
 	struct bench_job job = {
 		.lock = cell->lock,
@@ -189,10 +211,12 @@ static int measure_cell(struct bench_run *run, struct bench_cell *cell, unsigned
 		.threads = cell->threads,
 		.cs_ns = cell->load.cs_ns,
 		.think_ns = cell->load.think_ns,
-		.seconds = run->settings->seconds,
+		.seconds = seconds,
+		.every_ns = conductor->run->settings->every_ms * 1000000ull,
+		.timeline = conductor->run->moments != NULL ? &cell->timelines[conductor->round] : NULL,
 		.pin = cell->pinned,
-		.cpus = &run->cpus,
-		.disturbance = disturbance,
+		.cpus = &conductor->run->cpus,
+		.disturbance = conductor->disturbance,
 		.tick = tick,
 		.context = conductor,
 	};
@@ -200,45 +224,62 @@ static int measure_cell(struct bench_run *run, struct bench_cell *cell, unsigned
 	conductor->progress.cell = cell;
 	conductor->progress.window++;
 	report(conductor, 0);
-	return bench_measure(&job, &cell->rounds[round], error);
+	return bench_measure(&job, sample, error);
 }
 
-static int measure_scenario(struct bench_run *run, enum bench_scenario scenario, unsigned round,
-			    struct conductor *conductor, struct bench_error *error)
+static int conduct_scenario(struct bench_conductor *conductor, enum bench_scenario scenario, struct bench_error *error)
 {
-	size_t first = run->count * round / run->settings->rounds;
+	struct bench_run *run = conductor->run;
+	size_t first = run->count * conductor->round / run->settings->rounds;
 	struct bench_disturbance disturbance;
 	int result = 0;
 
 	if (bench_scenario_start(&disturbance, scenario, &run->cpus, error) != 0)
 		return -1;
+	conductor->disturbance = &disturbance;
 	for (size_t i = 0; i < run->count && result == 0; i++) {
 		struct bench_cell *cell = &run->cells[(first + i) % run->count];
 
 		if (cell->scenario == scenario)
-			result = measure_cell(run, cell, round, &disturbance, conductor, error);
+			result = conductor->visit(conductor, cell, error);
 	}
 	bench_scenario_stop(&disturbance);
 	return result;
 }
 
+int bench_conduct(struct bench_conductor *conductor, struct bench_error *error)
+{
+	const struct bench_settings *settings = conductor->run->settings;
+
+	conductor->progress.windows = conductor->run->count * settings->rounds * conductor->windows_per_visit;
+	conductor->began = gsync_monotonic_ns();
+	for (conductor->round = 0; conductor->round < settings->rounds; conductor->round++)
+		for (enum bench_scenario scenario = 0; scenario < BENCH_SCENARIOS; scenario++)
+			if (settings->scenarios[scenario] && !conductor->run->skipped[scenario] &&
+			    conduct_scenario(conductor, scenario, error) != 0)
+				return -1;
+	return 0;
+}
+
+static int measure_cell(struct bench_conductor *conductor, struct bench_cell *cell, struct bench_error *error)
+{
+	return bench_conduct_window(conductor, cell, conductor->run->settings->seconds,
+				    &cell->rounds[conductor->round], error);
+}
+
 int bench_run_measure(struct bench_run *run, void (*report_progress)(const struct bench_progress *progress),
 		      struct bench_error *error)
 {
-	const unsigned rounds = run->settings->rounds;
-	struct conductor conductor = {
-		.progress.windows = run->count * rounds,
+	struct bench_conductor conductor = {
+		.run = run,
+		.visit = measure_cell,
+		.windows_per_visit = 1,
 		.report = report_progress,
-		.planned_s = run->settings->seconds + BENCH_WARM_UP_NS / 1e9,
-		.began = gsync_monotonic_ns(),
 	};
 
-	for (unsigned round = 0; round < rounds; round++)
-		for (enum bench_scenario scenario = 0; scenario < BENCH_SCENARIOS; scenario++)
-			if (run->settings->scenarios[scenario] && !run->skipped[scenario] &&
-			    measure_scenario(run, scenario, round, &conductor, error) != 0)
-				return -1;
+	if (bench_conduct(&conductor, error) != 0)
+		return -1;
 	for (size_t i = 0; i < run->count; i++)
-		bench_sample_median(&run->cells[i].median, run->cells[i].rounds, rounds);
+		bench_sample_median(&run->cells[i].median, run->cells[i].rounds, run->settings->rounds);
 	return 0;
 }

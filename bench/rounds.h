@@ -19,6 +19,7 @@
 #include "bench/locks.h"
 #include "bench/scenario.h"
 #include "bench/statistics.h"
+#include "bench/timeline.h"
 
 #define BENCH_ROUNDS_MAX 99u
 
@@ -56,6 +57,7 @@ struct bench_settings {
 	struct bench_load *loads;
 	size_t load_count;
 	double seconds; /* per window */
+	unsigned every_ms; /* between two moments of a timeline; 0 = no timelines */
 	unsigned rounds;
 	enum bench_pin pin;
 };
@@ -72,6 +74,7 @@ struct bench_cell {
 	struct bench_load load; /* a barrier has no critical section: cs_ns = 0 */
 	struct bench_sample rounds[BENCH_ROUNDS_MAX];
 	struct bench_sample median;
+	struct bench_timeline timelines[BENCH_ROUNDS_MAX]; /* of each round; empty without every_ms */
 };
 
 /* Cells that belong together (all but the lock equal) stand together, in the order of the table. */
@@ -80,6 +83,7 @@ struct bench_run {
 	struct bench_cpus cpus;
 	struct bench_cell *cells;
 	size_t count;
+	struct bench_moment *moments; /* of all timelines */
 	bool skipped[BENCH_SCENARIOS]; /* asked for, but refused by the machine: no cells */
 	struct bench_error refusal;    /* why */
 };
@@ -95,7 +99,31 @@ struct bench_progress {
 int bench_run_init(struct bench_run *run, const struct bench_settings *settings, struct bench_error *error);
 void bench_run_free(struct bench_run *run);
 
-/* Measures all rounds and takes the medians. REPORT is called before each window and now and then during it. */
+/*
+ * Goes through the rounds: each cell is visited once in each, while its scenario
+ * is under way. What a visit measures, and in how many windows, is the visitor's.
+ */
+struct bench_conductor {
+	struct bench_run *run;
+	int (*visit)(struct bench_conductor *conductor, struct bench_cell *cell, struct bench_error *error);
+	void *context; /* the visitor's */
+	size_t windows_per_visit;
+	void (*report)(const struct bench_progress *progress); /* may be NULL */
+
+	/* kept by bench_conduct() */
+	unsigned round;
+	const struct bench_disturbance *disturbance;
+	struct bench_progress progress;
+	uint64_t began;
+};
+
+int bench_conduct(struct bench_conductor *conductor, struct bench_error *error);
+
+/* A visitor's window. REPORT is called before it and now and then during it. */
+int bench_conduct_window(struct bench_conductor *conductor, struct bench_cell *cell, double seconds,
+			 struct bench_sample *sample, struct bench_error *error);
+
+/* Measures each cell once in each round and takes the medians. REPORT as above. */
 int bench_run_measure(struct bench_run *run, void (*report)(const struct bench_progress *progress),
 		      struct bench_error *error);
 

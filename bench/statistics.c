@@ -41,14 +41,20 @@ double bench_jain(const uint64_t *shares, size_t count)
 	return squares > 0 ? sum * sum / ((double)count * squares) : 0;
 }
 
-static double median_at(size_t offset, const struct bench_sample *rounds, size_t count)
+static size_t values_at(double *values, size_t offset, const struct bench_sample *rounds, size_t count)
 {
-	double values[ROUNDS_MAX];
-
 	if (count > ROUNDS_MAX)
 		count = ROUNDS_MAX;
 	for (size_t i = 0; i < count; i++)
 		values[i] = *(const double *)((const char *)&rounds[i] + offset);
+	return count;
+}
+
+static double median_at(size_t offset, const struct bench_sample *rounds, size_t count)
+{
+	double values[ROUNDS_MAX];
+
+	count = values_at(values, offset, rounds, count);
 	return bench_median(values, count);
 }
 
@@ -63,18 +69,17 @@ void bench_sample_median(struct bench_sample *median, const struct bench_sample 
 		median->errors += rounds[i].errors;
 }
 
+double bench_relative_range(double *values, size_t count)
+{
+	double median = bench_median(values, count);
+
+	return median > 0 ? (values[count - 1] - values[0]) / median : 0;
+}
+
 double bench_spread(const struct bench_sample *rounds, size_t count)
 {
-	double smallest, largest, median = median_at(offsetof(struct bench_sample, ops_per_s), rounds, count);
+	double values[ROUNDS_MAX];
 
-	if (count == 0 || median <= 0)
-		return 0;
-	smallest = largest = rounds[0].ops_per_s;
-	for (size_t i = 1; i < count; i++) {
-		if (rounds[i].ops_per_s < smallest)
-			smallest = rounds[i].ops_per_s;
-		if (rounds[i].ops_per_s > largest)
-			largest = rounds[i].ops_per_s;
-	}
-	return (largest - smallest) / median;
+	count = values_at(values, offsetof(struct bench_sample, ops_per_s), rounds, count);
+	return bench_relative_range(values, count);
 }

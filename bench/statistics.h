@@ -46,7 +46,10 @@ double bench_jain(const uint64_t *shares, size_t count);
 /* Field by field the median over the rounds, but the sum of the errors. */
 void bench_sample_median(struct bench_sample *median, const struct bench_sample *rounds, size_t count);
 
-/* (largest - smallest) / median of ops_per_s over the rounds; 0 when the median is. */
+/* (largest - smallest) / median; 0 when the median is. Sorts VALUES. */
+double bench_relative_range(double *values, size_t count);
+
+/* The same of ops_per_s over the rounds. */
 double bench_spread(const struct bench_sample *rounds, size_t count);
 
 #endif

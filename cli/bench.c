@@ -4,29 +4,17 @@
  * before anything is measured; whatever ends it early leaves neither processes
  * nor half a file behind.
  */
-#include <errno.h>
-#include <math.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "bench/measure.h"
 #include "bench/output.h"
 #include "bench/plot.h"
 #include "bench/report.h"
 #include "cli/bench_options.h"
 #include "cli/cli.h"
 #include "cli/machine.h"
-#include "detect/clock.h"
-
-/* Exit statuses of bench alone. */
-enum {
-	SCENARIO_SKIPPED = 3,
-	EXCLUSION_BROKEN = 4,
-};
-
-#define PROGRESS_AFTER_S 2.0
+#include "cli/measuring.h"
+#include "cli/progress.h"
 
 static const char help[] =
 	"Usage: guestsync bench [OPTION...]\n"
@@ -42,6 +30,9 @@ static const char help[] =
 	"                   way; as many values as --cs, or one           (default: as cs)\n"
 	"  --seconds S      length of a window, 0.01 to 60                (default: 0.2)\n"
 	"  --rounds N       windows per cell, 1 to 99                       (default: 3)\n"
+	"  --every MS       also tell of every 10 to 60000 ms within a window: throughput,\n"
+	"                   CPU time, switches, and what guestsync's waiters go by (the\n"
+	"                   table shows the last round, json all, csv none)\n"
 	"  --scenario LIST  plain: nothing else runs                     (default: plain)\n"
 	"                   hogs:  a busy process of somebody else's on every CPU\n"
 	"                   steal: every CPU is taken away for 3-10 ms, every 10-20 ms,\n"
@@ -51,7 +42,8 @@ static const char help[] =
 	"  --format FORM    table, json or csv                           (default: table)\n"
 	"  --json           short for --format json\n"
 	"  --out FILE       write the report to FILE, whole or not at all\n"
-	"  --plot FILE.svg  also draw throughput over threads; needs gnuplot\n"
+	"  --plot FILE.svg  also draw throughput over threads, or, with --every, over the\n"
+	"                   time of the last round; needs gnuplot\n"
 	"  --help           this text\n"
 	"\n"
 	"A barrier has no critical section: --cs does not matter to it. Other scenarios\n"
@@ -60,79 +52,12 @@ static const char help[] =
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but for a scenario that this\n"
 	"machine refuses, 4 a lock let two threads in at once, or a barrier one through.\n";
 
-/* ---- progress: one line, rewritten, on a terminal, when it takes long */
-
-static uint64_t began_ns;
-static bool progress_shown;
-
-static void show_progress(const struct bench_progress *progress)
-{
-	double elapsed = (double)(gsync_monotonic_ns() - began_ns) / 1e9;
-	const struct bench_cell *cell = progress->cell;
-
-	if (elapsed + progress->seconds_left < PROGRESS_AFTER_S || !isatty(STDERR_FILENO))
-		return;
-	fprintf(stderr, "\r\033[K%zu of %zu, %.0f s left: %s, %s, %u thread%s", progress->window, progress->windows,
-		ceil(progress->seconds_left), cell->name, bench_scenario_names[cell->scenario], cell->threads,
-		cell->threads == 1 ? "" : "s");
-	if (progress->threads_left > 0)
-		fprintf(stderr, ", %u still in the queue", progress->threads_left);
-	fflush(stderr);
-	progress_shown = true;
-}
-
-static void erase_progress(void)
-{
-	if (progress_shown)
-		fputs("\r\033[K", stderr);
-	progress_shown = false;
-}
-
-/* ---- interruption: the measurement ends early and is cleared up, then the signal has its way */
-
-static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-#define SIGNAL_COUNT (sizeof(signals) / sizeof(signals[0]))
-
-static void interrupt(int signal_number)
-{
-	bench_interrupt = signal_number;
-}
-
-/* A second signal kills at once: it is the user's means against a lock that does not let go. */
-static void catch_signals(struct sigaction *before)
-{
-	struct sigaction action = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND };
-
-	sigemptyset(&action.sa_mask);
-	bench_interrupt = 0;
-	for (size_t i = 0; i < SIGNAL_COUNT; i++) {
-		sigaction(signals[i], NULL, &before[i]);
-		if (before[i].sa_handler != SIG_IGN)
-			sigaction(signals[i], &action, NULL);
-	}
-}
-
-static void release_signals(const struct sigaction *before)
-{
-	for (size_t i = 0; i < SIGNAL_COUNT; i++)
-		sigaction(signals[i], &before[i], NULL);
-	if (bench_interrupt)
-		raise(bench_interrupt);
-}
-
 /* ---- the report */
 
 struct files {
 	struct bench_output out;
 	struct bench_output plot;
 };
-
-static int complain(const struct bench_error *error)
-{
-	erase_progress();
-	fprintf(stderr, "guestsync: %s\n", error->text);
-	return CLI_FAILED;
-}
 
 static int open_files(struct files *files, const struct cli_bench_options *options, struct bench_error *error)
 {
@@ -149,9 +74,12 @@ static int open_files(struct files *files, const struct cli_bench_options *optio
 
 static int write_json(const struct bench_run *run, const struct gsync_facts *facts, FILE *out)
 {
-	json_t *machine = cli_machine_json(facts, gsync_calibration_of_process(), gsync_profile_of_process());
-	json_t *report = machine != NULL ? bench_report_json(run, machine) : NULL;
+	struct gsync_profile profile;
+	json_t *machine, *report;
 
+	gsync_profile_of_process(&profile, NULL);
+	machine = cli_machine_json(facts, gsync_calibration_of_process(), &profile);
+	report = machine != NULL ? bench_report_json(run, machine) : NULL;
 	if (report == NULL)
 		return -1;
 	json_dumpf(report, out, CLI_JSON_FLAGS);
@@ -163,11 +91,13 @@ static int write_json(const struct bench_run *run, const struct gsync_facts *fac
 static int write_report(const struct bench_run *run, enum cli_format format, FILE *out, struct bench_error *error)
 {
 	struct gsync_facts facts;
+	struct gsync_profile profile;
 
-	gsync_facts_read(&gsync_source_machine, &facts);
+	gsync_facts_read(&gsync_source_full, &facts);
+	gsync_profile_of_process(&profile, NULL);
 	switch (format) {
 	case CLI_FORMAT_TABLE:
-		cli_machine_print(out, &facts, gsync_calibration_of_process(), gsync_profile_of_process());
+		cli_machine_print(out, &facts, gsync_calibration_of_process(), &profile);
 		bench_report_table(run, out);
 		break;
 	case CLI_FORMAT_JSON:
@@ -197,76 +127,45 @@ static int write_files(const struct bench_run *run, const struct cli_bench_optio
 	return 0;
 }
 
-/* ---- the verdict */
-
-/* Names every lock that let somebody in, once. */
-static bool name_the_broken(const struct bench_run *run)
-{
-	bool broken = false;
-
-	for (size_t i = 0; i < run->count; i++) {
-		const struct bench_cell *cell = &run->cells[i];
-
-		if (cell->median.errors <= 0)
-			continue;
-		fprintf(stderr, "guestsync: %s is broken: %.0f errors with %u threads, scenario %s\n", cell->name,
-			cell->median.errors, cell->threads, bench_scenario_names[cell->scenario]);
-		broken = true;
-	}
-	return broken;
-}
-
-static bool name_the_skipped(const struct bench_run *run)
-{
-	bool skipped = false;
-
-	for (enum bench_scenario scenario = 0; scenario < BENCH_SCENARIOS; scenario++) {
-		if (!run->skipped[scenario])
-			continue;
-		fprintf(stderr, "guestsync: scenario %s skipped: %s\n", bench_scenario_names[scenario],
-			run->refusal.text);
-		skipped = true;
-	}
-	return skipped;
-}
+/* ---- the measurement */
 
 static int measure_and_report(struct bench_run *run, const struct cli_bench_options *options, struct files *files)
 {
 	struct bench_error error = { "" };
-	bool skipped = name_the_skipped(run);
+	bool skipped = cli_name_the_skipped(run);
 
-	began_ns = gsync_monotonic_ns();
-	if (bench_run_measure(run, show_progress, &error) != 0)
-		return complain(&error);
-	erase_progress();
+	cli_progress_begin();
+	if (bench_run_measure(run, cli_progress_show, &error) != 0)
+		return cli_complain(&error);
+	cli_progress_erase();
 	if (write_files(run, options, files, &error) != 0)
-		return error.text[0] != '\0' ? complain(&error) : CLI_FAILED;
-	if (name_the_broken(run))
-		return EXCLUSION_BROKEN;
-	return skipped ? SCENARIO_SKIPPED : CLI_OK;
+		return error.text[0] != '\0' ? cli_complain(&error) : CLI_FAILED;
+	if (cli_name_the_broken(run))
+		return CLI_EXCLUSION_BROKEN;
+	return skipped ? CLI_SCENARIO_SKIPPED : CLI_OK;
 }
 
 static int run_bench(const struct cli_bench_options *options)
 {
-	struct sigaction before[SIGNAL_COUNT];
+	struct sigaction before[CLI_SIGNALS];
 	struct files files = { 0 };
 	struct bench_error error;
 	struct bench_run run;
 	int status;
 
 	if (open_files(&files, options, &error) != 0)
-		return complain(&error);
+		return cli_complain(&error);
 	gsync_calibration_of_process(); /* now, while the machine is quiet */
-	catch_signals(before);
+	cli_signals_catch(before);
 	if (bench_run_init(&run, &options->settings, &error) == 0) {
 		status = measure_and_report(&run, options, &files);
 		bench_run_free(&run);
 	} else {
-		status = complain(&error);
+		status = cli_complain(&error);
 	}
 	bench_output_discard(&files.out);
 	bench_output_discard(&files.plot);
-	release_signals(before);
+	cli_signals_release(before);
 	return status;
 }
 

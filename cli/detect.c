@@ -13,16 +13,17 @@ enum {
 };
 
 struct request {
-	bool json, check;
+	bool json, explain, check;
 	const char *record, *replay, *note; /* NULL = not said */
 };
 
 static void print_help(void)
 {
-	fputs("Usage: guestsync detect [--json] [--replay FILE [--check]]\n"
+	fputs("Usage: guestsync detect [--explain] [--json] [--replay FILE [--check]]\n"
 	      "       guestsync detect --record FILE [--note TEXT]\n"
 	      "Says what machine this is, and how long a waiter should spin on it before it\n"
 	      "sleeps. Measures for a few milliseconds; needs no root.\n\n"
+	      "  --explain      why each threshold is what it is, and how to set another\n"
 	      "  --json         for programs: one JSON object; null = unknown, or no such limit\n"
 	      "  --record FILE  write down everything that is read here into FILE, whole or not\n"
 	      "                 at all, instead of a report; \"-\" = standard output\n"
@@ -33,22 +34,32 @@ static void print_help(void)
 	      "                 than the recording's \"expect\" lines say; exit status 1 if it does\n"
 	      "  --help         this text\n\n"
 	      "A recording is a text that you can read before you give it away. It holds the\n"
-	      "firmware's names of the machine, the kernel's release, times of the CPUs, the\n"
-	      "names of this process's control groups (which may name users, services, pods and\n"
-	      "containers) and where control groups are mounted. Of process 1's environment it\n"
-	      "keeps only the variable \"container\", of the mounts only those of control groups,\n"
-	      "and nothing of users.\n",
+	      "firmware's names of the machine, the kind of its CPUs, how busy they are, the\n"
+	      "kernel's release, the names of this process's control groups (which may name\n"
+	      "users, services, pods and containers) and where control groups are mounted. Of\n"
+	      "process 1's environment it keeps only the variable \"container\", of the mounts\n"
+	      "only those of control groups, and nothing of users.\n",
 	      stdout);
 }
 
-/* RECORDING is where all this comes from; NULL = this machine. */
-static int print_json(const struct gsync_facts *facts, const struct gsync_calibration *calibration,
-		      const struct gsync_profile *profile, const struct gsync_recording *recording)
-{
-	json_t *machine = cli_machine_json(facts, calibration, profile);
+/* What is to be reported. RECORDING is where it comes from; NULL = this machine. */
+struct report {
+	const struct gsync_facts *facts;
+	const struct gsync_calibration *calibration;
+	const struct gsync_profile *profile;
+	const struct gsync_reasons *reasons; /* NULL = not to be explained */
+	const struct gsync_recording *recording;
+};
 
-	if (!machine || (recording && json_object_set_new(machine, "replay", cli_recording_json(recording)) != 0)) {
-		json_decref(machine);
+static int print_json(const struct report *report)
+{
+	json_t *machine = cli_machine_json(report->facts, report->calibration, report->profile);
+
+	if (machine && report->recording)
+		json_object_set_new(machine, "replay", cli_recording_json(report->recording));
+	if (machine && report->reasons)
+		json_object_set_new(machine, "explain", cli_explain_json(report->profile, report->reasons));
+	if (!machine) {
 		fputs("guestsync: not enough memory\n", stderr);
 		return CLI_FAILED;
 	}
@@ -59,32 +70,51 @@ static int print_json(const struct gsync_facts *facts, const struct gsync_calibr
 	return CLI_OK;
 }
 
-static int detect(bool json)
+static int print_report(const struct report *report, bool json)
 {
-	const struct gsync_calibration *calibration = gsync_calibration_of_process();
-	const struct gsync_profile *profile = gsync_profile_of_process();
-	struct gsync_facts facts;
-
-	gsync_facts_read(&gsync_source_machine, &facts);
 	if (json)
-		return print_json(&facts, calibration, profile, NULL);
-	cli_machine_print(stdout, &facts, calibration, profile);
+		return print_json(report);
+	cli_machine_print(stdout, report->facts, report->calibration, report->profile);
+	if (report->reasons) {
+		fputs("Reasons\n", stdout);
+		cli_explain_print(stdout, report->profile, report->reasons);
+	}
 	return CLI_OK;
 }
 
-static int replay(const char *path, bool json, struct gsync_recording *recording)
+static int detect(const struct request *request)
+{
+	struct gsync_profile profile;
+	struct gsync_reasons reasons;
+	struct gsync_facts facts;
+	struct report report = {
+		.facts = &facts,
+		.calibration = gsync_calibration_of_process(),
+		.profile = &profile,
+		.reasons = request->explain ? &reasons : NULL,
+	};
+
+	gsync_profile_of_process(&profile, &reasons);
+	gsync_facts_read(&gsync_source_full, &facts);
+	return print_report(&report, request->json);
+}
+
+static int replay(const struct request *request, struct gsync_recording *recording)
 {
 	struct gsync_source source = gsync_recording_source(recording);
-	struct gsync_profile profile;
-	struct gsync_facts facts;
+	struct cli_conclusions conclusions;
+	struct report report = {
+		.facts = &conclusions.facts,
+		.calibration = &recording->measured,
+		.profile = &conclusions.profile,
+		.reasons = request->explain ? &conclusions.reasons : NULL,
+		.recording = recording,
+	};
 
-	gsync_facts_read(&source, &facts);
-	gsync_profile_derive(&profile, &recording->measured, facts.cpus.usable);
-	if (json)
-		return print_json(&facts, &recording->measured, &profile, recording);
-	cli_recording_say(stdout, path, recording);
-	cli_machine_print(stdout, &facts, &recording->measured, &profile);
-	return CLI_OK;
+	cli_conclude(&source, &recording->measured, &conclusions);
+	if (!request->json)
+		cli_recording_say(stdout, request->replay, recording);
+	return print_report(&report, request->json);
 }
 
 static int read_and_replay(const struct request *request)
@@ -97,7 +127,7 @@ static int read_and_replay(const struct request *request)
 	if (request->check)
 		status = cli_recording_check(request->replay, &recording);
 	else
-		status = replay(request->replay, request->json, &recording);
+		status = replay(request, &recording);
 	gsync_recording_free(&recording);
 	return status;
 }
@@ -107,10 +137,10 @@ static const char *contradiction(const struct request *request)
 {
 	const char *at = request->note;
 
-	if (request->record && (request->replay || request->json))
-		return "--record prints no report: it goes with neither --json nor --replay";
-	if (request->check && (!request->replay || request->json))
-		return "--check goes with --replay, and not with --json";
+	if (request->record && (request->replay || request->json || request->explain))
+		return "--record prints no report: it goes with neither --json nor --replay nor --explain";
+	if (request->check && (!request->replay || request->json || request->explain))
+		return "--check goes with --replay, and not with --json or --explain";
 	if (request->note && !request->record)
 		return "--note goes with --record";
 	for (; at && *at; at++)
@@ -131,12 +161,13 @@ static int fulfil(const struct request *request)
 		return cli_recording_make(request->record, request->note);
 	if (request->replay)
 		return read_and_replay(request);
-	return detect(request->json);
+	return detect(request);
 }
 
 int cli_detect(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "explain", no_argument, NULL, 'e' },
 		{ "json", no_argument, NULL, 'j' },
 		{ "record", required_argument, NULL, OPTION_RECORD },
 		{ "note", required_argument, NULL, OPTION_NOTE },
@@ -150,6 +181,9 @@ int cli_detect(int argc, char **argv)
 
 	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
 		switch (option) {
+		case 'e':
+			request.explain = true;
+			break;
 		case 'j':
 			request.json = true;
 			break;

@@ -4,7 +4,7 @@
 #define GUESTSYNC_CLI_MACHINE_H
 
 #include "detect/facts.h"
-#include "detect/profile.h"
+#include "detect/tuning.h"
 #include <jansson.h>
 #include <stdio.h>
 
@@ -25,5 +25,9 @@ void cli_machine_say(FILE *out, const struct gsync_facts *facts, const struct gs
 /* The same, and every fact, measurement and threshold. */
 void cli_machine_print(FILE *out, const struct gsync_facts *facts, const struct gsync_calibration *calibration,
 		       const struct gsync_profile *profile);
+
+/* Each threshold with the reason for its value, its bounds and its environment variable. */
+json_t *cli_explain_json(const struct gsync_profile *profile, const struct gsync_reasons *reasons);
+void cli_explain_print(FILE *out, const struct gsync_profile *profile, const struct gsync_reasons *reasons);
 
 #endif

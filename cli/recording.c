@@ -27,15 +27,24 @@ static int fail(const char *what)
 	return CLI_FAILED;
 }
 
+void cli_conclude(const struct gsync_source *source, const struct gsync_calibration *calibration,
+		  struct cli_conclusions *out)
+{
+	struct gsync_conditions conditions = { .calibration = *calibration };
+
+	gsync_facts_read(source, &out->facts);
+	gsync_hypervisor_glance(source, &conditions.guest, &conditions.dedicated);
+	conditions.usable_cpus = out->facts.cpus.usable;
+	gsync_profile_derive(&out->profile, &out->reasons, &conditions);
+}
+
 /* What `guestsync detect --json` would say of the machine behind SOURCE. */
 static json_t *answer(const struct gsync_source *source, const struct gsync_calibration *calibration)
 {
-	struct gsync_profile profile;
-	struct gsync_facts facts;
+	struct cli_conclusions conclusions;
 
-	gsync_facts_read(source, &facts);
-	gsync_profile_derive(&profile, calibration, facts.cpus.usable);
-	return cli_machine_json(&facts, calibration, &profile);
+	cli_conclude(source, calibration, &conclusions);
+	return cli_machine_json(&conclusions.facts, calibration, &conclusions.profile);
 }
 
 /* ---- the answers as expectations say them */
@@ -115,6 +124,7 @@ static bool expect_conclusions(struct gsync_recording *recording, const json_t *
 {
 	static const char *const keys[] = {
 		"hypervisor.name", "hypervisor.layers", "hypervisor.confidential", "container", "cpus",
+		"topology",
 	};
 	size_t i;
 
@@ -208,7 +218,7 @@ int cli_recording_check(const char *path, struct gsync_recording *recording)
 
 static bool fill_recording(struct gsync_recording *recording, const char *note)
 {
-	struct gsync_recorder recorder = { .inner = &gsync_source_machine, .recording = recording };
+	struct gsync_recorder recorder = { .inner = &gsync_source_full, .recording = recording };
 	struct gsync_source source = gsync_recorder_source(&recorder);
 	const struct gsync_calibration *measured = gsync_calibration_of_process();
 	json_t *answers = answer(&source, measured);

@@ -7,6 +7,17 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+/* What detection makes of a machine, real or recorded. */
+struct cli_conclusions {
+	struct gsync_facts facts;
+	struct gsync_profile profile;
+	struct gsync_reasons reasons;
+};
+
+/* What anybody set otherwise, in the environment, does not count: that is this process, and not the machine. */
+void cli_conclude(const struct gsync_source *source, const struct gsync_calibration *calibration,
+		  struct cli_conclusions *out);
+
 /* Records this machine into the file PATH, whole or not at all; "-" = stdout. NOTE may be NULL. An exit status. */
 int cli_recording_make(const char *path, const char *note);
 

@@ -21,15 +21,21 @@ static const struct {
 	{ "amazon", "a virtual machine of Amazon EC2" },
 	{ "google", "a virtual machine of Google Compute Engine" },
 	{ "unknown", "a virtual machine of a kind that guestsync does not know" },
+	{ "dom0", "the control domain (dom0) of Xen, whose CPUs are virtual like those of the other domains" },
+	{ "root", "the root partition of Hyper-V, whose CPUs are virtual like those of its guests" },
+	{ "uml", "User Mode Linux, a kernel that runs as a program of its host" },
 	{ "none", "no virtual machine, as far as anything shows" },
 };
 
 static void print_what(FILE *out, const struct gsync_facts *facts)
 {
 	const char *name = facts->hypervisor.name;
+	const char *role = facts->hypervisor.role;
 	size_t i;
 
 	fputs("This is ", out);
+	if (strcmp(role, "dom0") == 0 || strcmp(role, "root") == 0)
+		name = role;
 	for (i = 0; i < sizeof(titles) / sizeof(titles[0]); i++)
 		if (strcmp(titles[i].name, name) == 0)
 			break;
@@ -57,6 +63,22 @@ static void print_cpu_share(FILE *out, const struct gsync_facts *facts)
 			facts->steal_percent);
 }
 
+/* What changes how long a thread may be stopped, or what it costs to stop. */
+static void print_holders(FILE *out, const struct gsync_facts *facts)
+{
+	const struct gsync_load *load = &facts->load;
+
+	if (facts->hypervisor.dedicated)
+		fputs("The host promises not to take a CPU away for long, so that a holder keeps running.\n", out);
+	if (facts->hypervisor.nested > 0)
+		fputs("The hypervisor itself runs in a virtual machine: two hosts can take a CPU away.\n", out);
+	if (load->throttled_periods != GSYNC_UNKNOWN && load->throttled_periods > 0)
+		fprintf(out, "Its cgroups were throttled %llu times so far: all threads stop then, a holder too.\n",
+			(unsigned long long)load->throttled_periods);
+	if (strcmp(facts->idle.driver, "haltpoll") == 0 || strcmp(facts->idle.governor, "haltpoll") == 0)
+		fputs("An idle CPU polls a while before it halts (haltpoll); that is no proof of dedicated CPUs.\n", out);
+}
+
 static void print_advice(FILE *out, const struct gsync_calibration *calibration,
 			 const struct gsync_profile *profile)
 {
@@ -81,5 +103,6 @@ void cli_machine_say(FILE *out, const struct gsync_facts *facts, const struct gs
 {
 	print_what(out, facts);
 	print_cpu_share(out, facts);
+	print_holders(out, facts);
 	print_advice(out, calibration, profile);
 }

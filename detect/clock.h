@@ -6,6 +6,13 @@
  * counter; elsewhere, or in doubt, CLOCK_MONOTONIC through the vDSO, in which
  * case a tick is a nanosecond. A spin loop compares differences only, so a
  * clock that jumps ends a spin early or late once, and breaks nothing.
+ *
+ * A thread can forbid itself, and all that it then creates, to read the TSC:
+ * prctl(PR_SET_TSC, PR_TSC_SIGSEGV). The vDSO's clock reads it, too, so libc's
+ * clock_gettime() becomes deadly. We ask before the first reading; where the
+ * TSC is forbidden, every reading is a system call. What has been found allowed
+ * is not asked again: who forbids it later, in a process that has waited for a
+ * lock before, gets the SIGSEGV it asked for when next a lock makes it wait.
  */
 #ifndef GUESTSYNC_DETECT_CLOCK_H
 #define GUESTSYNC_DETECT_CLOCK_H
@@ -21,12 +28,28 @@
 /* Set once by calibration; false until then and wherever the counter cannot be trusted. */
 extern bool gsync_clock_counter_usable;
 
+/* libc's clock may be read; false until somebody has asked, and where it may not. */
+extern bool gsync_clock_libc_usable;
+
+/* Reading the counter would raise SIGSEGV in this thread. Leaves errno alone. */
+bool gsync_clock_counter_forbidden(void);
+
+/* The monotonic clock while it is not known that libc's may be read. */
+uint64_t gsync_clock_doubtful_ns(void);
+
+static inline uint64_t gsync_timespec_ns(const struct timespec *time)
+{
+	return (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
+}
+
 static inline uint64_t gsync_monotonic_ns(void)
 {
 	struct timespec now;
 
+	if (!__builtin_expect(__atomic_load_n(&gsync_clock_libc_usable, __ATOMIC_RELAXED), 1))
+		return gsync_clock_doubtful_ns();
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return gsync_timespec_ns(&now);
 }
 
 /* A time of the monotonic clock as the kernel takes it. */

@@ -12,8 +12,12 @@
  * Parallels, which may wear KVM's. Other architectures have no CPUID; there the
  * device tree and DMI are all there is.
  *
- * A Xen dom0 and a Hyper-V root partition count as guests: their virtual CPUs
- * are scheduled like any other's, which is what a waiter must know.
+ * A Xen dom0 and a Hyper-V root partition have a hypervisor below them, too:
+ * their virtual CPUs are scheduled like any other's, which is what a waiter must
+ * know. Only the role says that they are no ordinary guests.
+ *
+ * User Mode Linux is a kernel that runs as a program: CPUID and the firmware
+ * below it are its host's, so it comes before both.
  */
 #include "detect/facts.h"
 #include "detect/text.h"
@@ -26,6 +30,21 @@
 #define LEAF1_ECX_HYPERVISOR (1u << 31)
 #define SMBIOS_EXTENSION_2 19
 #define SMBIOS_GUEST (1 << 4)
+
+#define LEAF_TSC_KHZ 0x10u /* above the base, of VMware and ACRN */
+#define KVM_HINT_REALTIME (1u << 0)
+#define XEN_FEATURE_DOM0 (1u << 11)
+
+/* Hyper-V's interface, which always stands at the first leaf. */
+#define HYPERV_INTERFACE 0x31237648u /* "Hv#1" */
+#define HYPERV_PRIVILEGES (LEAF_SCAN_FIRST + 3)
+#define HYPERV_ADVICE (LEAF_SCAN_FIRST + 4)
+#define HYPERV_ISOLATION_KIND (LEAF_SCAN_FIRST + 0xc)
+#define PRIVILEGES_EBX_CREATE_PARTITIONS (1u << 0)
+#define PRIVILEGES_EBX_CPU_MANAGEMENT (1u << 12)
+#define PRIVILEGES_EBX_ISOLATION (1u << 22)
+#define ADVICE_EAX_NESTED (1u << 12)
+#define ADVICE_EAX_NO_CORE_SHARING (1u << 18)
 
 struct signature {
 	char bytes[SIGNATURE_SIZE + 1];
@@ -105,6 +124,8 @@ struct machine {
 	const struct gsync_source *source;
 	bool x86;
 	bool guest_bit;
+	bool hyperv; /* its interface is there, whoever wears it */
+	bool root;   /* this is Hyper-V's root partition */
 };
 
 static bool is(const char *name, const char *other)
@@ -191,32 +212,16 @@ static void read_layers(const struct gsync_source *source, struct gsync_hypervis
 	}
 }
 
-static void read_kvm_features(const struct gsync_source *source, struct gsync_hypervisor *out)
-{
-	struct gsync_cpuid top = read_leaf(source, out->base);
-	struct gsync_cpuid regs;
-
-	/* Old KVM says 0 and means base + 1. */
-	if (top.eax != 0 && top.eax < out->base + 1)
-		return;
-	regs = read_leaf(source, out->base + 1);
-	out->features = regs.eax;
-	out->hints = regs.edx;
-}
-
 /* What an unknown hypervisor writes in the first place, so that the user can report it. */
 static void read_unknown_signature(const struct gsync_source *source, struct gsync_hypervisor *out)
 {
 	struct gsync_cpuid regs = read_leaf(source, LEAF_SCAN_FIRST);
 	size_t length = SIGNATURE_SIZE;
-	size_t i;
 
 	join_registers(out->signature, regs.ebx, regs.ecx, regs.edx);
 	while (length > 0 && out->signature[length - 1] == '\0')
 		length--;
-	for (i = 0; i < length; i++)
-		if (out->signature[i] < ' ' || out->signature[i] > '~')
-			out->signature[i] = '.';
+	gsync_text_make_printable(out->signature, length);
 }
 
 static const char *find_emulator(const struct gsync_source *source)
@@ -232,12 +237,12 @@ static const char *find_emulator(const struct gsync_source *source)
 static const char *read_azure_isolation(const struct gsync_source *source)
 {
 	static const char *const kinds[] = { "none", "vbs", "sev-snp", "tdx" };
-	struct gsync_cpuid regs = read_leaf(source, LEAF_SCAN_FIRST + 3);
+	uint32_t privileges = read_leaf(source, HYPERV_PRIVILEGES).ebx;
 	uint32_t kind;
 
-	if (!(regs.ebx & (1u << 22)) || (regs.ebx & (1u << 12)))
+	if (!(privileges & PRIVILEGES_EBX_ISOLATION) || (privileges & PRIVILEGES_EBX_CPU_MANAGEMENT))
 		return "none";
-	kind = read_leaf(source, LEAF_SCAN_FIRST + 0xc).ebx & 0xfu;
+	kind = read_leaf(source, HYPERV_ISOLATION_KIND).ebx & 0xfu;
 	return kind < sizeof(kinds) / sizeof(kinds[0]) ? kinds[kind] : "none";
 }
 
@@ -260,7 +265,22 @@ static const char *read_confidential(const struct gsync_source *source)
 	return memcmp(bytes, "Microsoft Hv", SIGNATURE_SIZE) == 0 ? read_azure_isolation(source) : "none";
 }
 
-static void read_x86(const struct machine *machine, struct gsync_hypervisor *out)
+static bool has_hyperv(const struct gsync_source *source)
+{
+	return read_leaf(source, LEAF_SCAN_FIRST).eax >= HYPERV_ADVICE &&
+	       read_leaf(source, LEAF_SCAN_FIRST + 1).eax == HYPERV_INTERFACE;
+}
+
+/* As Linux has it: it may make partitions and manage CPUs, and is not shielded from itself. */
+static bool is_root_partition(const struct gsync_source *source)
+{
+	uint32_t privileges = read_leaf(source, HYPERV_PRIVILEGES).ebx;
+
+	return (privileges & PRIVILEGES_EBX_CREATE_PARTITIONS) && (privileges & PRIVILEGES_EBX_CPU_MANAGEMENT) &&
+	       !(privileges & PRIVILEGES_EBX_ISOLATION);
+}
+
+static void read_x86(struct machine *machine, struct gsync_hypervisor *out)
 {
 	const char *emulator = find_emulator(machine->source);
 
@@ -268,8 +288,8 @@ static void read_x86(const struct machine *machine, struct gsync_hypervisor *out
 		read_layers(machine->source, out);
 		if (is(out->name, "none"))
 			read_unknown_signature(machine->source, out);
-		if (is(out->name, "kvm") && out->base != 0)
-			read_kvm_features(machine->source, out);
+		machine->hyperv = has_hyperv(machine->source);
+		machine->root = machine->hyperv && is(out->name, "microsoft") && is_root_partition(machine->source);
 		set_name(out->confidential, read_confidential(machine->source));
 	}
 	if (emulator) {
@@ -281,7 +301,13 @@ static void read_x86(const struct machine *machine, struct gsync_hypervisor *out
 
 static const char *find_in_device_tree(const struct gsync_source *source)
 {
+	/* Where QEMU's "virt" machines for ARM and for RISC-V have their configuration device. */
+	static const char *const fw_cfgs[] = {
+		"/proc/device-tree/fw-cfg@9020000/compatible",
+		"/proc/device-tree/fw-cfg@10100000/compatible",
+	};
 	char text[128];
+	size_t i;
 
 	if (gsync_text_read_line(source, "/proc/device-tree/hypervisor/compatible", text, sizeof(text))) {
 		if (is(text, "linux,kvm"))
@@ -290,9 +316,9 @@ static const char *find_in_device_tree(const struct gsync_source *source)
 			return "xen";
 		return strstr(text, "vmware") ? "vmware" : "unknown";
 	}
-	/* Where QEMU's "virt" machines for ARM have their configuration device. */
-	if (gsync_text_exists(source, "/proc/device-tree/fw-cfg@9020000/compatible"))
-		return "qemu";
+	for (i = 0; i < sizeof(fw_cfgs) / sizeof(fw_cfgs[0]); i++)
+		if (gsync_text_exists(source, fw_cfgs[i]))
+			return "qemu";
 	/* The board that Linux has for virtual machines only. */
 	gsync_text_read_line(source, "/proc/device-tree/compatible", text, sizeof(text));
 	return is(text, "linux,dummy-virt") ? "unknown" : NULL;
@@ -315,7 +341,16 @@ static bool is_proof(const struct machine *machine, enum proof proof)
 	return proof == UNLESS_METAL && !machine->x86 && !is_metal(machine->source);
 }
 
-static const char *find_in_dmi(const struct machine *machine)
+/* What Xen's own kernel interfaces show, where CPUID is hidden. */
+static bool is_xen(const struct gsync_source *source)
+{
+	char text[32];
+
+	gsync_text_read_line(source, "/sys/hypervisor/type", text, sizeof(text));
+	return is(text, "xen") || gsync_text_exists(source, "/proc/xen/capabilities");
+}
+
+static const char *find_in_firmware(const struct machine *machine)
 {
 	/* The product before the vendor: QEMU is the vendor of KVM's guests too. */
 	static const char *const files[] = {
@@ -336,9 +371,7 @@ static const char *find_in_dmi(const struct machine *machine)
 			if (gsync_text_starts(text, dmi_prefixes[j].prefix) && is_proof(machine, dmi_prefixes[j].proof))
 				return dmi_prefixes[j].name;
 	}
-	if (gsync_text_read_line(machine->source, "/sys/hypervisor/type", text, sizeof(text)) && is(text, "xen"))
-		return "xen";
-	return NULL;
+	return is_xen(machine->source) ? "xen" : NULL;
 }
 
 /* The firmware has a bit for it, in the second extension byte of SMBIOS' first table; only root may read that. */
@@ -351,8 +384,11 @@ static bool firmware_says_guest(const struct gsync_source *source)
 }
 
 /* Is what the firmware says nearer the truth than what the CPU says? */
-static bool firmware_wins(const struct gsync_hypervisor *out, const char *firmware)
+static bool firmware_wins(const struct machine *machine, const struct gsync_hypervisor *out, const char *firmware)
 {
+	/* Its firmware is that of the real machine. */
+	if (machine->root)
+		return false;
 	if (is(out->name, "none") || is(out->name, "unknown") || is(out->name, "microsoft"))
 		return true;
 	return is(out->name, "kvm") && (is(firmware, "oracle") || is(firmware, "parallels"));
@@ -365,31 +401,134 @@ static void rename_to(struct gsync_hypervisor *out, const char *name)
 		return;
 	set_name(out->name, name);
 	out->base = 0;
-	out->features = 0;
-	out->hints = 0;
+}
+
+static bool is_user_mode_linux(const struct gsync_source *source)
+{
+	char text[256];
+
+	gsync_text_read(source, "/proc/cpuinfo", text, sizeof(text));
+	return strstr(text, "\nvendor_id\t: User Mode Linux\n");
+}
+
+/* A hexadecimal number without 0x, of which we need the lower bits. */
+static uint32_t parse_hex(const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint32_t value = 0;
+	const char *digit;
+
+	for (; *text && (digit = strchr(digits, *text)); text++)
+		value = value << 4 | (uint32_t)(digit - digits);
+	return value;
+}
+
+static bool is_dom0(const struct gsync_source *source)
+{
+	char text[64];
+
+	if (gsync_text_read_line(source, "/sys/hypervisor/properties/features", text, sizeof(text)))
+		return parse_hex(text) & XEN_FEATURE_DOM0;
+	gsync_text_read(source, "/proc/xen/capabilities", text, sizeof(text));
+	return strstr(text, "control_d");
+}
+
+static const char *find_role(const struct machine *machine, const struct gsync_hypervisor *out)
+{
+	if (is(out->name, "none"))
+		return "";
+	if (machine->root)
+		return "root";
+	return is(out->name, "xen") && is_dom0(machine->source) ? "dom0" : "guest";
+}
+
+/* What stands in the leaves above the signature, in each hypervisor's own way. */
+static void read_own_leaves(const struct gsync_source *source, struct gsync_hypervisor *out)
+{
+	uint32_t top = read_leaf(source, out->base).eax;
+	struct gsync_cpuid first = read_leaf(source, out->base + 1);
+
+	/* Old KVM says 0 and means base + 1. */
+	if (is(out->name, "kvm") && (top == 0 || top >= out->base + 1)) {
+		out->features = first.eax;
+		out->hints = first.edx;
+		out->dedicated = first.edx & KVM_HINT_REALTIME;
+	} else if (is(out->name, "xen") && top >= out->base + 1) {
+		snprintf(out->version, sizeof(out->version), "%u.%u", first.eax >> 16, first.eax & 0xffffu);
+	} else if ((is(out->name, "vmware") || is(out->name, "acrn")) && top >= out->base + LEAF_TSC_KHZ) {
+		out->tsc_khz = read_leaf(source, out->base + LEAF_TSC_KHZ).eax;
+	}
+}
+
+static void read_hyperv(const struct gsync_source *source, struct gsync_hypervisor *out)
+{
+	struct gsync_cpuid advice = read_leaf(source, HYPERV_ADVICE);
+
+	out->hyperv.present = true;
+	out->hyperv.spin_retries = advice.ebx;
+	out->hyperv.no_core_sharing = advice.eax & ADVICE_EAX_NO_CORE_SHARING;
+	if (advice.eax & ADVICE_EAX_NESTED)
+		out->nested = 1;
+	else if (is(out->name, "microsoft")) /* others do not know the bit */
+		out->nested = 0;
+}
+
+static void find_name(struct machine *machine, struct gsync_hypervisor *out)
+{
+	struct gsync_cpuid regs;
+	const char *other;
+
+	machine->x86 = machine->source->cpuid(machine->source->context, 0, 0, &regs);
+	if (machine->x86) {
+		machine->guest_bit = read_leaf(machine->source, 1).ecx & LEAF1_ECX_HYPERVISOR;
+		read_x86(machine, out);
+	} else if ((other = find_in_device_tree(machine->source))) {
+		rename_to(out, other);
+	}
+	other = find_in_firmware(machine);
+	if (other && firmware_wins(machine, out, other))
+		rename_to(out, other);
+	if (is(out->name, "none") && (machine->guest_bit || firmware_says_guest(machine->source)))
+		rename_to(out, "unknown");
+	if (is_user_mode_linux(machine->source))
+		rename_to(out, "uml");
+	if (!is(out->name, "none"))
+		add_layer(out, out->name);
 }
 
 void gsync_hypervisor_read(const struct gsync_source *source, struct gsync_hypervisor *out)
 {
 	struct machine machine = { .source = source };
-	struct gsync_cpuid regs;
-	const char *other;
 
 	memset(out, 0, sizeof(*out));
 	set_name(out->name, "none");
 	set_name(out->confidential, "none");
-	machine.x86 = source->cpuid(source->context, 0, 0, &regs);
-	if (machine.x86) {
-		machine.guest_bit = read_leaf(source, 1).ecx & LEAF1_ECX_HYPERVISOR;
-		read_x86(&machine, out);
-	} else if ((other = find_in_device_tree(source))) {
-		rename_to(out, other);
+	out->nested = -1;
+	find_name(&machine, out);
+	set_name(out->role, find_role(&machine, out));
+	if (out->base != 0)
+		read_own_leaves(source, out);
+	if (machine.hyperv)
+		read_hyperv(source, out);
+}
+
+void gsync_hypervisor_glance(const struct gsync_source *source, bool *guest, bool *dedicated)
+{
+	struct gsync_cpuid regs;
+
+	*dedicated = false;
+	if (!source->cpuid(source->context, 0, 0, &regs)) {
+		*guest = find_in_device_tree(source) != NULL;
+		return;
 	}
-	other = find_in_dmi(&machine);
-	if (other && firmware_wins(out, other))
-		rename_to(out, other);
-	if (is(out->name, "none") && (machine.guest_bit || firmware_says_guest(source)))
-		rename_to(out, "unknown");
-	if (!is(out->name, "none"))
-		add_layer(out, out->name);
+	*guest = read_leaf(source, 1).ecx & LEAF1_ECX_HYPERVISOR;
+	/* KVM's own leaves stand first, or behind one other interface. */
+	for (uint32_t base = LEAF_SCAN_FIRST; *guest && base <= LEAF_SCAN_FIRST + LEAF_SCAN_STEP; base += LEAF_SCAN_STEP) {
+		char bytes[SIGNATURE_SIZE];
+
+		regs = read_leaf(source, base);
+		join_registers(bytes, regs.ebx, regs.ecx, regs.edx);
+		if (memcmp(bytes, "KVMKVMKVM\0\0\0", SIGNATURE_SIZE) == 0)
+			*dedicated = read_leaf(source, base + 1).edx & KVM_HINT_REALTIME;
+	}
 }

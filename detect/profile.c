@@ -1,159 +1,152 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The rules that turn measurements into thresholds. Each says why.
+ * The rules: what each threshold is, under which conditions, and why. A rule
+ * looks at nothing but its conditions, so that a recorded machine gives the same
+ * answers as the machine itself.
  */
 #include "detect/profile.h"
 
-#include "detect/clock.h"
-#include "detect/facts.h"
-
-#include <errno.h>
-#include <sched.h>
-#include <unistd.h>
+#define PRESSED_SHARE 4
 
 static double clamp(double value, double low, double high)
 {
 	return value < low ? low : value > high ? high : value;
 }
 
-void gsync_profile_derive(struct gsync_profile *out, const struct gsync_calibration *calibration, double usable_cpus)
+/*
+ * Competitive spinning: whoever spins for as long as sleeping would have cost
+ * is never worse than twice the best. While one spins on the only CPU, the one
+ * it waits for cannot run.
+ *
+ * A measurement that is not trusted, on a machine that was busy when the first
+ * waiter ran out of patience, counts only within what is usual where we are: a
+ * guest whose CPUs may halt pays for the way out to its host and back.
+ */
+static struct gsync_choice patience(const struct gsync_conditions *conditions)
 {
-	/*
-	 * Competitive spinning: whoever spins for as long as sleeping would have
-	 * cost is never worse than twice the best. A wake-up that seems cheaper
-	 * than 5 µs was measured on a busy CPU; one above 50 µs on a disturbed one.
-	 */
-	double price = clamp(calibration->wake_ns, 5e3, 50e3);
-	/* While one spins on the only CPU, the one it waits for cannot run. */
-	double patience = usable_cpus <= 1 ? 0 : price;
+	bool trusted = conditions->calibration.wake_trusted;
+	bool halts = conditions->guest && !conditions->dedicated;
+	double least = !trusted && halts ? 15e3 : 5e3;
+	double most = trusted ? 100e3 : halts ? 50e3 : 25e3;
+	double price = conditions->calibration.wake_ns;
+	const char *why = "the measured price of a wake-up: who spins for as long as a sleep would have cost never pays more "
+			  "than twice the least";
 
-	*out = (struct gsync_profile){
-		.spin_ns = (uint32_t)patience,
-		/* Longer pauses between looks spare the holder's cache line, but leave a free lock lying. */
-		.backoff_ns = 180,
-		/* The cheapest interval that still keeps the longest wait in bounds. */
-		.fair_ns = 1000000,
-		.repair_ns = 2000000,
-		.near_ns = (uint32_t)patience,
-		/* Each waiter woken ahead takes a CPU that the holder or the next may need. */
-		.eager = (uint32_t)clamp(usable_cpus - 1, 1, 4),
-		/* Yields among our own threads cost a context switch each, less than a wake-up; but they burn CPU. */
-		.yield_ns = 50000,
-		.yield_places = 8,
-		.barrier_ns = (uint32_t)patience,
-		/* With more participants than CPUs, somebody we wait for has none: no spin, room for them at once. */
-		.barrier_yields = 100,
-		.usable_cpus = (uint32_t)clamp(usable_cpus + 0.999, 1, 1e6),
-	};
+	if (conditions->usable_cpus <= 1)
+		return (struct gsync_choice){ 0, "one usable CPU: while a waiter spins, the one it waits for cannot run" };
+	if (price < least)
+		why = trusted ? "5 us, though a wake-up seems to cost less: so cheap a one found a CPU that did not sleep" :
+				"the least that a wake-up usually costs on such a machine; the measurement is not trusted";
+	else if (price > most)
+		why = trusted ? "100 us, though a wake-up seems to cost more: so long nobody should spin" :
+				"the most that a wake-up usually costs on such a machine; the measurement is not trusted";
+	return (struct gsync_choice){ (uint32_t)clamp(price, least, most), why };
 }
 
-/* In ns: the spin loops read CLOCK_MONOTONIC until the counter has proved itself. */
-const struct gsync_tuning gsync_tuning_untuned = {
-	.spin = 20000,
-	.near = 20000,
-	.fair = 1000000,
-	.yield = 50000,
-	.barrier = 20000,
-	.slow_yield = 500000,
-	.yield_recess = 100000000,
-	.repair_ns = 2000000,
-	.backoff = 4,
-	.eager = 1,
-	.yield_places = 8,
-	.barrier_yields = 100,
-	.usable_cpus = 2,
+static struct gsync_choice pressed_spin(const struct gsync_conditions *conditions)
+{
+	struct gsync_choice spin = patience(conditions);
+
+	if (spin.value != 0)
+		spin = (struct gsync_choice){ spin.value / PRESSED_SHARE,
+					      "a quarter of the price: the holder is likely off its CPU, and whoever runs "
+					      "gets further alone" };
+	return spin;
+}
+
+static struct gsync_choice spin_floor(const struct gsync_conditions *conditions)
+{
+	struct gsync_choice spin = patience(conditions);
+
+	if (spin.value != 0)
+		spin = (struct gsync_choice){ 1000, "a waiter learns how long waits last, and spins four times that: but not "
+						    "less than a few cache misses take" };
+	return spin;
+}
+
+static struct gsync_choice backoff(const struct gsync_conditions *conditions)
+{
+	(void)conditions;
+	return (struct gsync_choice){ 180, "longer pauses spare the holder's cache line, but leave a free lock lying" };
+}
+
+static struct gsync_choice fair(const struct gsync_conditions *conditions)
+{
+	(void)conditions;
+	return (struct gsync_choice){ 1000000, "the cheapest interval that still keeps the longest wait in bounds" };
+}
+
+static struct gsync_choice repair(const struct gsync_conditions *conditions)
+{
+	(void)conditions;
+	return (struct gsync_choice){ 2000000, "rare enough to cost nothing, soon enough not to be noticed" };
+}
+
+static struct gsync_choice eager(const struct gsync_conditions *conditions)
+{
+	return (struct gsync_choice){ (uint32_t)clamp(conditions->usable_cpus - 1, 1, 4),
+				      "one for each usable CPU that the holder leaves, 1 to 4: more would take the CPU that "
+				      "the next owner needs" };
+}
+
+static struct gsync_choice yield(const struct gsync_conditions *conditions)
+{
+	(void)conditions;
+	return (struct gsync_choice){ 50000, "a yield among our own threads is a context switch, cheaper than a wake-up; "
+					     "but it burns CPU" };
+}
+
+static struct gsync_choice yield_places(const struct gsync_conditions *conditions)
+{
+	(void)conditions;
+	return (struct gsync_choice){ 8, "who stands further back would yield in vain most of the time" };
+}
+
+static struct gsync_choice barrier_yields(const struct gsync_conditions *conditions)
+{
+	(void)conditions;
+	return (struct gsync_choice){ 100, "with more participants than CPUs somebody has none: room for them at once" };
+}
+
+static struct gsync_choice pressure(const struct gsync_conditions *conditions)
+{
+	(void)conditions;
+	return (struct gsync_choice){ 20, "less is what any system's own housekeeping takes" };
+}
+
+static struct gsync_choice usable(const struct gsync_conditions *conditions)
+{
+	return (struct gsync_choice){ (uint32_t)clamp(conditions->usable_cpus + 0.999, 1, 1e6),
+				      "the least of the CPUs online, the affinity mask and the cgroups' quotas, rounded up" };
+}
+
+#define NS_MOST 1000000000u
+
+const struct gsync_threshold gsync_thresholds[] = {
+	{ "spin_ns", 0, NS_MOST, "ns, a waiter of a mutex or spinlock spins before it sleeps", patience },
+	{ "pressed_spin_ns", 0, NS_MOST, "ns, the same while others want our CPUs", pressed_spin },
+	{ "spin_floor_ns", 0, NS_MOST, "ns, the least of both, however short its waits have been so far", spin_floor },
+	{ "backoff_ns", 0, 1000000, "ns, its longest pause between two looks at the lock", backoff },
+	{ "fair_ns", 1000, NS_MOST, "ns, a mutex with sleepers is handed to one of them this often", fair },
+	{ "repair_ns", 10000, NS_MOST, "ns, until a missed wake-up of a mutex or spinlock is repaired", repair },
+	{ "near_ns", 0, NS_MOST, "ns, the next in line of an oticket spins; each further back half of it", patience },
+	{ "eager", 0, 31, "waiters of an oticket beyond the next are woken ahead of their turn", eager },
+	{ "yield_ns", 0, NS_MOST, "ns, waiters of an oticket yield before they sleep, when CPUs are short", yield },
+	{ "yield_places", 0, 1000000, "places from its turn a waiter must be for that", yield_places },
+	{ "barrier_ns", 0, NS_MOST, "ns, a barrier spins when all participants can have a CPU", patience },
+	{ "barrier_yields", 0, 1000000, "yields, after that or instead, before it sleeps", barrier_yields },
+	{ "pressure_percent", 1, 100, "percent of our CPUs taken by others: from there on waiters spin less", pressure },
+	{ "usable_cpus", 1, 1000000, "CPUs that these rules count on", usable },
 };
 
-const struct gsync_tuning *gsync_tuning_current = &gsync_tuning_untuned;
-static struct gsync_tuning tuning;
-static struct gsync_calibration calibration;
-static struct gsync_profile profile;
-
-static void fill_tuning(void)
+void gsync_profile_derive(struct gsync_profile *out, struct gsync_reasons *reasons,
+			  const struct gsync_conditions *conditions)
 {
-	double ticks_per_ns = gsync_ticks_per_ns(&calibration);
-	double backoff = calibration.pause_ns > 0 ? profile.backoff_ns / calibration.pause_ns : 1;
+	for (size_t i = 0; i < GSYNC_THRESHOLD_COUNT; i++) {
+		struct gsync_choice choice = gsync_thresholds[i].rule(conditions);
 
-	tuning = (struct gsync_tuning){
-		.spin = (uint64_t)(profile.spin_ns * ticks_per_ns),
-		.near = (uint64_t)(profile.near_ns * ticks_per_ns),
-		.fair = (uint64_t)(profile.fair_ns * ticks_per_ns),
-		.yield = (uint64_t)(profile.yield_ns * ticks_per_ns),
-		.barrier = (uint64_t)(profile.barrier_ns * ticks_per_ns),
-		.slow_yield = (uint64_t)((double)gsync_tuning_untuned.slow_yield * ticks_per_ns),
-		.yield_recess = (uint64_t)((double)gsync_tuning_untuned.yield_recess * ticks_per_ns),
-		.repair_ns = profile.repair_ns,
-		.backoff = (uint32_t)clamp(backoff + 0.5, 1, 1000),
-		.eager = profile.eager,
-		.yield_places = profile.yield_places,
-		.barrier_yields = profile.barrier_yields,
-		.usable_cpus = profile.usable_cpus,
-	};
-}
-
-static void measure(void)
-{
-	struct gsync_cpus cpus;
-
-	gsync_calibrate(&calibration);
-	gsync_cpus_read(&gsync_source_machine, &cpus);
-	gsync_profile_derive(&profile, &calibration, cpus.usable);
-	fill_tuning();
-	__atomic_store_n(&gsync_clock_counter_usable, calibration.counter_trusted, __ATOMIC_RELAXED);
-	/* Release: whoever sees the pointer sees all that was measured. */
-	__atomic_store_n(&gsync_tuning_current, &tuning, __ATOMIC_RELEASE);
-}
-
-/*
- * Who measures: the process that a thread claimed it for. A child that was
- * forked meanwhile finds its parent's number there and claims it anew.
- */
-static pid_t claimant;
-
-static bool is_tuned(void)
-{
-	return gsync_tuning() != &gsync_tuning_untuned;
-}
-
-/* True when this process has measured; false when another thread is at it. */
-static bool try_to_settle(void)
-{
-	pid_t self;
-	pid_t seen;
-
-	if (is_tuned())
-		return true;
-	self = getpid();
-	seen = __atomic_load_n(&claimant, __ATOMIC_RELAXED);
-	if (seen == self || !__atomic_compare_exchange_n(&claimant, &seen, self, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-		return false;
-	measure();
-	return true;
-}
-
-void gsync_tune(void)
-{
-	int caller_errno = errno;
-
-	try_to_settle();
-	errno = caller_errno;
-}
-
-/* Some milliseconds, once per process: not worth a lock of our own. */
-static void settle(void)
-{
-	while (!try_to_settle())
-		sched_yield();
-}
-
-const struct gsync_calibration *gsync_calibration_of_process(void)
-{
-	settle();
-	return &calibration;
-}
-
-const struct gsync_profile *gsync_profile_of_process(void)
-{
-	settle();
-	return &profile;
+		*gsync_profile_field(out, i) = choice.value;
+		if (reasons)
+			reasons->why[i] = choice.why;
+	}
 }

@@ -17,10 +17,12 @@
  *   cpus online 8                   as the C library counts them
  *   cpus affinity 8                 in the affinity mask of the thread that asked
  *   topology packages 1             also cores, threads, numa_nodes; l1d_bytes and
- *                                   l1d_count, and so for l2 and l3
+ *                                   l1d_count, and so for l2 and l3. Threads must be
+ *                                   there, as many as in the affinity mask
  *   measured pause_ns 23.125        at most three decimals; also wake_ns, counter_mhz
- *   measured counter_trusted yes    or: no
- *   measured counter_why in step    free text
+ *   measured pause_spread 0.013     relative; also wake_spread, counter_spread
+ *   measured counter_trusted yes    or: no; also pause_trusted, wake_trusted
+ *   measured counter_why in step    free text; also pause_why, wake_why
  *   file /proc/self/cgroup          its content follows, each line behind "| "
  *   | 0::/user.slice
  *   error EACCES /proc/1/environ    a file that could not be read
@@ -82,7 +84,7 @@ struct gsync_recording {
 	int online, affinity;
 	bool has_topology;
 	struct gsync_topology topology;
-	struct gsync_calibration measured; /* zeros = not measured; counter_why is the recording's own, or NULL */
+	struct gsync_calibration measured; /* zeros = not measured; the texts are the recording's own, or NULL */
 	struct gsync_expectation *expectations;
 	size_t expectation_count;
 };

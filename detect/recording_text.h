@@ -18,7 +18,7 @@ enum gsync_field_kind {
 	GSYNC_FIELD_COUNT,   /* int, at least 1; 0 = unknown */
 	GSYNC_FIELD_BYTES,   /* uint64_t, the same */
 	GSYNC_FIELD_DECIMAL, /* double, the same, in thousandths */
-	GSYNC_FIELD_YES_NO,  /* bool */
+	GSYNC_FIELD_YES_NO,  /* bool; why, the next field says */
 	GSYNC_FIELD_TEXT,    /* const char *, allocated; NULL = unknown */
 };
 
@@ -47,8 +47,15 @@ static const struct gsync_field gsync_fields[] = {
 	GSYNC_FIELD("topology", "l2_count", COUNT, topology.l2_count),
 	GSYNC_FIELD("topology", "l3_count", COUNT, topology.l3_count),
 	GSYNC_FIELD("measured", "pause_ns", DECIMAL, measured.pause_ns),
+	GSYNC_FIELD("measured", "pause_spread", DECIMAL, measured.pause_spread),
+	GSYNC_FIELD("measured", "pause_trusted", YES_NO, measured.pause_trusted),
+	GSYNC_FIELD("measured", "pause_why", TEXT, measured.pause_why),
 	GSYNC_FIELD("measured", "wake_ns", DECIMAL, measured.wake_ns),
+	GSYNC_FIELD("measured", "wake_spread", DECIMAL, measured.wake_spread),
+	GSYNC_FIELD("measured", "wake_trusted", YES_NO, measured.wake_trusted),
+	GSYNC_FIELD("measured", "wake_why", TEXT, measured.wake_why),
 	GSYNC_FIELD("measured", "counter_mhz", DECIMAL, measured.counter_mhz),
+	GSYNC_FIELD("measured", "counter_spread", DECIMAL, measured.counter_spread),
 	GSYNC_FIELD("measured", "counter_trusted", YES_NO, measured.counter_trusted),
 	GSYNC_FIELD("measured", "counter_why", TEXT, measured.counter_why),
 };

@@ -92,6 +92,12 @@ static void write_decimal(const struct gsync_field *field, double value, FILE *o
 		fprintf(out, "%s %s %.3f\n", field->group, field->key, value);
 }
 
+/* Nobody has distrusted what nobody looked at. A verdict's reason is the next field. */
+static bool was_judged(const struct gsync_recording *recording, const struct gsync_field *verdict)
+{
+	return *(const char *const *)(const void *)((const char *)recording + verdict[1].offset) != NULL;
+}
+
 static void write_field(const struct gsync_recording *recording, const struct gsync_field *field, FILE *out)
 {
 	const void *at = (const char *)recording + field->offset;
@@ -110,8 +116,7 @@ static void write_field(const struct gsync_recording *recording, const struct gs
 		write_decimal(field, *(const double *)at, out);
 		break;
 	case GSYNC_FIELD_YES_NO:
-		/* Nobody has distrusted a counter that nobody looked at. */
-		if (*(const bool *)at || recording->measured.counter_why)
+		if (*(const bool *)at || was_judged(recording, field))
 			fprintf(out, "%s %s %s\n", field->group, field->key, *(const bool *)at ? "yes" : "no");
 		break;
 	case GSYNC_FIELD_TEXT:

@@ -7,20 +7,18 @@
  * through stdio, and errno is the caller's afterwards. Nor is waiting for a
  * lock a cancellation point, which open() and read() would make it.
  */
-#include "detect/facts.h"
+#include "detect/affinity.h"
+#include "detect/source.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <sched.h>
 #include <unistd.h>
 
 #if defined(__x86_64__) || defined(__i386__)
 #include <cpuid.h>
 #endif
 
-#define AFFINITY_CPUS_MAX 8192 /* the most that Linux can be built for */
-
-static bool machine_cpuid(void *context, uint32_t leaf, uint32_t subleaf, struct gsync_cpuid *out)
+bool gsync_machine_cpuid(void *context, uint32_t leaf, uint32_t subleaf, struct gsync_cpuid *out)
 {
 	(void)context;
 #if defined(__x86_64__) || defined(__i386__)
@@ -54,7 +52,7 @@ static ssize_t read_all(int fd, char *buffer, size_t size)
 	return (ssize_t)length;
 }
 
-static ssize_t machine_read_file(void *context, const char *path, char *buffer, size_t size)
+ssize_t gsync_machine_read_file(void *context, const char *path, char *buffer, size_t size)
 {
 	int caller_errno = errno;
 	int cancel_state;
@@ -77,7 +75,7 @@ static ssize_t machine_read_file(void *context, const char *path, char *buffer, 
 	return result;
 }
 
-static int machine_cpus_online(void *context)
+int gsync_machine_cpus_online(void *context)
 {
 	int caller_errno = errno;
 	int cancel_state;
@@ -88,25 +86,19 @@ static int machine_cpus_online(void *context)
 	count = sysconf(_SC_NPROCESSORS_ONLN);
 	pthread_setcancelstate(cancel_state, NULL);
 	errno = caller_errno;
-	return count > 0 && count <= AFFINITY_CPUS_MAX ? (int)count : 0;
+	return count > 0 && count <= GSYNC_CPUS_MAX ? (int)count : 0;
 }
 
-static int machine_cpus_affinity(void *context)
+int gsync_machine_cpus_affinity(void *context)
 {
-	int caller_errno = errno;
-	unsigned long mask[AFFINITY_CPUS_MAX / (8 * sizeof(unsigned long))] = { 0 };
-	int count = 0;
+	struct gsync_cpu_mask mask;
 
-	(void)context;
-	if (sched_getaffinity(0, sizeof(mask), (cpu_set_t *)(void *)mask) == 0)
-		count = CPU_COUNT_S(sizeof(mask), (cpu_set_t *)(void *)mask);
-	errno = caller_errno;
-	return count;
+	return gsync_affinity_read(&mask, gsync_machine_cpus_online(context));
 }
 
 const struct gsync_source gsync_source_machine = {
-	.cpuid = machine_cpuid,
-	.read_file = machine_read_file,
-	.cpus_online = machine_cpus_online,
-	.cpus_affinity = machine_cpus_affinity,
+	.cpuid = gsync_machine_cpuid,
+	.read_file = gsync_machine_read_file,
+	.cpus_online = gsync_machine_cpus_online,
+	.cpus_affinity = gsync_machine_cpus_affinity,
 };

@@ -23,7 +23,38 @@ static inline bool gsync_text_read(const struct gsync_source *source, const char
 	return true;
 }
 
-/* The same for a file of one line, without its end of line. */
+/* Cuts TEXT at the last END in it, so that what was only half read is not used. */
+static inline void gsync_text_cut_back(char *text, char end)
+{
+	char *last = strrchr(text, end);
+
+	if (last)
+		*last = '\0';
+	else
+		text[0] = '\0';
+}
+
+/* The same, but of a file longer than the buffer the complete lines only: a number cut short is another number. */
+static inline bool gsync_text_read_lines(const struct gsync_source *source, const char *path, char *buffer, size_t size)
+{
+	if (!gsync_text_read(source, path, buffer, size))
+		return false;
+	if (strlen(buffer) == size - 1)
+		gsync_text_cut_back(buffer, '\n');
+	return true;
+}
+
+/* What may be shown: every byte that is no printable ASCII becomes a dot. */
+static inline void gsync_text_make_printable(char *text, size_t length)
+{
+	size_t i;
+
+	for (i = 0; i < length; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			text[i] = '.';
+}
+
+/* The same as gsync_text_read for a file of one line, without its end of line. */
 static inline bool gsync_text_read_line(const struct gsync_source *source, const char *path, char *buffer, size_t size)
 {
 	bool readable = gsync_text_read(source, path, buffer, size);

@@ -121,16 +121,16 @@ int gsync_barrier_destroy(gsync_barrier_t *barrier)
 /* Spins if every participant can have a CPU, then yields: until the phase has ended (true) or patience ends. */
 static bool spin(gsync_barrier_t *barrier, uint32_t phase)
 {
-	const struct gsync_tuning *tuning = gsync_tuning();
-	bool crowded = barrier->count > tuning->usable_cpus;
+	const struct gsync_tuning tuning = gsync_tuning();
+	bool crowded = barrier->count > tuning.usable_cpus;
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, crowded ? 0 : tuning->barrier, 1);
+	gsync_spin_start(&spin, crowded ? 0 : tuning.barrier, 1);
 	do {
 		if (has_ended(look(barrier), phase))
 			return true;
 	} while (gsync_spin_again(&spin));
-	for (uint32_t i = 0; i < tuning->barrier_yields && gsync_spin_yield(); i++)
+	for (uint32_t i = 0; i < tuning.barrier_yields && gsync_spin_yield(); i++)
 		if (has_ended(look(barrier), phase))
 			return true;
 	return false;

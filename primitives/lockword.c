@@ -165,22 +165,55 @@ static bool take(gsync_lockword_t *lock, uint32_t seen, const struct waiter *sel
 	return change(lock, seen, (seen & ~(self->guard ? G | P : G)) | L | W, __ATOMIC_ACQUIRE);
 }
 
+/*
+ * How long this thread's waits last that end while it spins, in ticks, on
+ * average; 0 = not known. Who has waited for several times that waits for
+ * somebody who is off the CPU, and need not use up a patience that is made for
+ * the longest critical sections.
+ */
+static __thread uint32_t usual_wait;
+
+#define TIMES_USUAL 4
+
+static uint64_t patience(const struct gsync_tuning *tuning)
+{
+	uint64_t most = gsync_is_pressed(tuning) ? tuning->pressed_spin : tuning->spin;
+	uint64_t learned = (uint64_t)usual_wait * TIMES_USUAL;
+
+	if (usual_wait == 0)
+		return most;
+	if (learned < tuning->spin_floor)
+		learned = tuning->spin_floor;
+	return learned < most ? learned : most;
+}
+
+static void learn(uint64_t waited)
+{
+	uint32_t wait = waited < UINT32_MAX / 8 ? (uint32_t)waited : UINT32_MAX / 8;
+
+	usual_wait = (usual_wait == 0 ? wait : (usual_wait * 7 + wait) / 8) + 1;
+}
+
 /* Spins until the lock is taken (true) or patience ends. */
 static bool spin(gsync_lockword_t *lock, const struct waiter *self)
 {
-	const struct gsync_tuning *tuning = gsync_tuning();
+	const struct gsync_tuning tuning = gsync_tuning();
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, tuning->spin, tuning->backoff);
+	gsync_spin_start(&spin, patience(&tuning), tuning.backoff);
 	do {
 		uint32_t seen = look(lock);
 
-		if (can_take(seen, self) && take(lock, seen, self))
+		if (can_take(seen, self) && take(lock, seen, self)) {
+			learn(gsync_spin_elapsed(&spin));
 			return true;
+		}
 		/* Granted to those who have slept: make room for them. */
 		if ((seen & G) != 0)
 			gsync_spin_yield();
 	} while (gsync_spin_again(&spin));
+	/* The next wait gets the whole patience: perhaps critical sections are longer here. */
+	usual_wait = 0;
 	return false;
 }
 
@@ -208,7 +241,7 @@ static int give_up(gsync_lockword_t *lock, const struct waiter *self)
 /* The guard's next look, or DEADLINE if that is sooner. Returns whether it is DEADLINE. */
 static bool next_look(struct timespec *next, const struct timespec *deadline)
 {
-	*next = gsync_deadline_in(gsync_tuning()->repair_ns);
+	*next = gsync_deadline_in(gsync_tuning().repair_ns);
 	if (!deadline || gsync_deadline_before(next, deadline))
 		return false;
 	*next = *deadline;

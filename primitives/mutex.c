@@ -34,7 +34,7 @@ int gsync_mutex_timedlock(gsync_mutex_t *mutex, const struct timespec *deadline)
 
 static bool hand_over_due(gsync_mutex_t *mutex)
 {
-	uint32_t interval = (uint32_t)(gsync_tuning()->fair >> 10);
+	uint32_t interval = (uint32_t)(gsync_tuning().fair >> 10);
 	uint32_t now = (uint32_t)(gsync_ticks() >> 10);
 
 	/* A due time further ahead than one interval is one that is long past: the clock wraps. */

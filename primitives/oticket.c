@@ -123,18 +123,24 @@ static uint32_t distance(gsync_oticket_t *lock, uint32_t ticket)
 	return (uint32_t)queue_to(lock, ticket);
 }
 
-/* The nearer the turn, the longer the spin: half for each place further back; the far ones sleep at once. */
-static uint64_t budget(const struct gsync_tuning *tuning, uint32_t places)
+/* Whether some of those who hold or want the lock cannot have a CPU now: those PLACES before TICKET, and all from it on. */
+static bool is_crowded(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket, uint32_t places)
+{
+	return __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - ticket + places > tuning->usable_cpus;
+}
+
+/*
+ * The nearer the turn, the longer the spin: half for each place further back; the
+ * far ones sleep at once. So do all in a crowd that others press on: somebody in
+ * front is off the CPU, and this one is what it could have.
+ */
+static uint64_t budget(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket, uint32_t places)
 {
 	if (places > 1 && places > tuning->eager)
 		return 0;
+	if (gsync_is_pressed(tuning) && is_crowded(lock, tuning, ticket, places))
+		return 0;
 	return tuning->near >> (places - 1);
-}
-
-/* Whether some of those who hold or want the lock cannot have a CPU now. */
-static bool is_crowded(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
-{
-	return queue_to(lock, __atomic_load_n(&lock->next, __ATOMIC_RELAXED)) > (int32_t)tuning->usable_cpus;
 }
 
 /*
@@ -144,12 +150,12 @@ static bool is_crowded(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
  */
 static bool spin(gsync_oticket_t *lock, uint32_t ticket)
 {
-	const struct gsync_tuning *tuning = gsync_tuning();
+	const struct gsync_tuning tuning = gsync_tuning();
 	uint64_t began = gsync_ticks();
 	uint32_t places = distance(lock, ticket);
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, budget(tuning, places), 1);
+	gsync_spin_start(&spin, budget(lock, &tuning, ticket, places), 1);
 	for (;;) {
 		uint32_t now;
 
@@ -158,10 +164,10 @@ static bool spin(gsync_oticket_t *lock, uint32_t ticket)
 		now = distance(lock, ticket);
 		if (now != places) {
 			places = now;
-			gsync_spin_start(&spin, budget(tuning, places), 1);
+			gsync_spin_start(&spin, budget(lock, &tuning, ticket, places), 1);
 		}
-		if (places <= tuning->yield_places && gsync_ticks() - began < tuning->yield && is_crowded(lock, tuning) &&
-		    gsync_spin_yield())
+		if (places <= tuning.yield_places && gsync_ticks() - began < tuning.yield &&
+		    is_crowded(lock, &tuning, ticket, places) && gsync_spin_yield())
 			continue;
 		if (!gsync_spin_again(&spin))
 			return false;
@@ -286,7 +292,7 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 {
 	uint32_t heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1;
 	bool shared = is_shared(lock);
-	uint32_t ahead = sleepers_behind(lock, heir, gsync_tuning()->eager);
+	uint32_t ahead = sleepers_behind(lock, heir, gsync_tuning().eager);
 	bool slept;
 	uint32_t served = give_turn(lock, heir, &slept);
 

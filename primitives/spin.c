@@ -19,8 +19,10 @@ void gsync_patience_ended(const struct timespec *deadline)
 {
 	struct timespec done;
 
-	if (gsync_tuning() != &gsync_tuning_untuned)
+	if (gsync_is_tuned()) {
+		gsync_look_if_due(gsync_ticks());
 		return;
+	}
 	done = gsync_deadline_in(TUNING_NS);
 	if (!deadline || gsync_deadline_before(&done, deadline))
 		gsync_tune();
@@ -31,17 +33,17 @@ static uint64_t recess_end;
 
 bool gsync_spin_yield(void)
 {
-	const struct gsync_tuning *tuning = gsync_tuning();
+	const struct gsync_tuning tuning = gsync_tuning();
 	uint64_t before = gsync_ticks();
-	uint64_t left = __atomic_load_n(&recess_end, __ATOMIC_RELAXED) - before;
 	uint64_t after;
 
-	/* An end that lies further ahead than a whole recess is one that is long past. */
-	if (left - 1 < tuning->yield_recess)
+	if (gsync_is_pressed(&tuning) ||
+	    gsync_lies_ahead(__atomic_load_n(&recess_end, __ATOMIC_RELAXED), before, tuning.yield_recess))
 		return false;
 	sched_yield();
 	after = gsync_ticks();
-	if (after - before > tuning->slow_yield)
-		__atomic_store_n(&recess_end, after + tuning->yield_recess, __ATOMIC_RELAXED);
+	if (after - before > tuning.slow_yield)
+		__atomic_store_n(&recess_end, after + tuning.yield_recess, __ATOMIC_RELAXED);
+	gsync_look_if_due(after);
 	return true;
 }

@@ -7,7 +7,7 @@
  *
  *     struct gsync_spin spin;
  *
- *     gsync_spin_start(&spin, gsync_tuning()->spin, gsync_tuning()->backoff);
+ *     gsync_spin_start(&spin, budget, tuning.backoff);
  *     while (the lock is held)
  *         if (!gsync_spin_again(&spin))
  *             break;          // out of patience: sleep
@@ -16,19 +16,21 @@
 #define GUESTSYNC_PRIMITIVES_SPIN_H
 
 #include "detect/clock.h"
-#include "detect/profile.h"
+#include "detect/tuning.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /*
  * A waiter is about to sleep until DEADLINE (NULL = none): the moment to learn
- * what sleeping costs here, unless that would make it miss its deadline.
+ * what sleeping costs here, unless that would make it miss its deadline, and,
+ * now and then, whether the machine has changed.
  */
 void gsync_patience_ended(const struct timespec *deadline);
 
 struct gsync_spin {
 	uint64_t start;
+	uint64_t now; /* at the last look at the clock */
 	uint64_t budget;
 	uint32_t pauses;     /* the next backoff */
 	uint32_t pauses_max;
@@ -37,7 +39,7 @@ struct gsync_spin {
 /* PAUSES_MAX bounds the backoff: 1 for a waiter whose turn is sure to come, the tuning's where many compete. */
 static inline void gsync_spin_start(struct gsync_spin *spin, uint64_t budget, uint32_t pauses_max)
 {
-	spin->start = gsync_ticks();
+	spin->start = spin->now = gsync_ticks();
 	spin->budget = budget;
 	spin->pauses = 1;
 	spin->pauses_max = pauses_max;
@@ -46,13 +48,20 @@ static inline void gsync_spin_start(struct gsync_spin *spin, uint64_t budget, ui
 /* Waits a moment; false when the budget is used up. */
 static inline bool gsync_spin_again(struct gsync_spin *spin)
 {
-	if (gsync_ticks() - spin->start >= spin->budget)
+	spin->now = gsync_ticks();
+	if (spin->now - spin->start >= spin->budget)
 		return false;
 	for (uint32_t i = 0; i < spin->pauses; i++)
 		gsync_pause();
 	if (spin->pauses < spin->pauses_max)
 		spin->pauses *= 2;
 	return true;
+}
+
+/* How long it has spun, but for the last moment. */
+static inline uint64_t gsync_spin_elapsed(const struct gsync_spin *spin)
+{
+	return spin->now - spin->start;
 }
 
 /*

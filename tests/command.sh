@@ -42,6 +42,11 @@ expect 0 '' "$guestsync" detect --json
 holds 'isinstance(d["hypervisor"]["name"], str) and isinstance(d["hypervisor"]["layers"], list)'
 holds 'isinstance(d["container"], str) and d["cpus"]["usable"] > 0 and {"online","affinity","quota"} <= set(d["cpus"])'
 holds 'd["pause_ns"] > 0 and d["wake_ns"] > 0 and "steal_percent" in d and d["profile"]["spin_ns"] >= 0'
+holds 'set("name layers confidential unknown_signature kvm_features kvm_hints role nested version dedicated hyperv tsc_khz".split()) == set(d["hypervisor"])'
+holds '(d["hypervisor"]["role"] is None) == (d["hypervisor"]["name"] == "none")'
+holds 'set("run_queue_wait_ns timeslices runnable pressure_avg10 throttled_periods throttled_ns".split()) == set(d["load"])'
+holds 'set("packages cores threads numa_nodes l1d_bytes l2_bytes l3_bytes".split()) == set(d["topology"])'
+holds 'd["topology"]["threads"] in (None, d["cpus"]["affinity"]) and set(d["idle"]) == {"driver", "governor"}'
 expect 0 '' taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')" "$guestsync" detect --json
 holds 'd["cpus"]["usable"] == 1 and d["profile"]["spin_ns"] == 0'
 expect 2 'option' "$guestsync" detect --nonsense
@@ -67,9 +72,19 @@ expect 1 'cpus.usable.nonsense should be "1", and is "absent"' "$guestsync" dete
 printf 'guestsync recording 1\norigin composed\ncpus online 3\n' >"$work/small.rec"
 expect 0 '' "$guestsync" detect --replay "$work/small.rec" --json
 holds 'd["cpus"]["usable"] == 3 and d["wake_ns"] is None and d["pause_ns"] is None and not d["replay"]["measured"]'
+expect 0 '' "$guestsync" detect --replay "$work/small.rec" --explain
+grep -q '^  Because: the least that a wake-up usually costs' "$work/out" || flunk 'a replay without measurements explains its thresholds otherwise'
+expect 0 '' env GUESTSYNC_SPIN_NS=77 "$guestsync" detect --replay "$work/small.rec" --explain --json
+holds 'd["profile"]["spin_ns"] == d["explain"]["spin_ns"]["value"] == 5000 and d["wake_spread"] is None and d["replay"]'
+printf '%s\n' 'cpuid 1 = 0 0 80000000 0' 'cpuid 40000000 = 40000001 4b4d564b 564b4d56 4d' >>"$work/small.rec"
+expect 0 '' "$guestsync" detect --replay "$work/small.rec" --json
+holds 'd["profile"]["spin_ns"] == 15000 and "explain" not in d'
+echo 'cpuid 40000001 = 0 0 0 1' >>"$work/small.rec"
+expect 0 '' "$guestsync" detect --replay "$work/small.rec" --json
+holds 'd["profile"]["spin_ns"] == 5000 and d["hypervisor"]["dedicated"]'
 expect 1 'expects nothing' "$guestsync" detect --replay "$work/small.rec" --check
 echo nonsense >>"$work/small.rec"
-expect 1 'small.rec:4: no line begins with "nonsense"' "$guestsync" detect --replay "$work/small.rec"
+expect 1 'small.rec:7: no line begins with "nonsense"' "$guestsync" detect --replay "$work/small.rec"
 expect 1 'cannot read ".*": No such file' "$guestsync" detect --replay "$work/nonexistent"
 expect 1 'cannot read ".*": Is a directory' "$guestsync" detect --replay "$work"
 expect 1 'longer than any recording' "$guestsync" detect --replay /dev/zero
@@ -77,7 +92,9 @@ expect 1 'cannot write "/nonexistent/r"' "$guestsync" detect --record /nonexiste
 expect 1 'cannot write "/dev/full"' "$guestsync" detect --record /dev/full
 expect 1 'cannot write the output' sh -c '"$0" detect --record - >/dev/full' "$guestsync"
 expect 2 'neither --json nor --replay' "$guestsync" detect --record - --json
+expect 2 'nor --explain' "$guestsync" detect --record - --explain
 expect 2 ': --check goes with --replay' "$guestsync" detect --check
+expect 2 'not with --json or --explain' "$guestsync" detect --replay "$recording" --check --explain
 expect 2 ': --note goes with --record' "$guestsync" detect --note x
 expect 2 'printable ASCII' "$guestsync" detect --record - --note "$(printf 'a\nb')"
 expect 2 . "$guestsync" detect --record
@@ -88,6 +105,12 @@ if [ "$(id -u)" -eq 0 ] && [ "$(nproc)" -ge 2 ] && mkdir "$group" 2>/dev/null; t
 	if echo 100000 2>/dev/null >"$group/cpu.cfs_period_us" && echo 150000 2>/dev/null >"$group/cpu.cfs_quota_us"; then
 		expect 0 '' sh -c 'echo $$ >"$0/cgroup.procs" && exec "$1" detect --json' "$group" "$guestsync"
 		holds 'd["cpus"]["quota"] == 1.5 and d["cpus"]["usable"] == 1.5'
+		holds 'd["load"]["throttled_periods"] == 0'
+		# With a tenth of a CPU a busy loop is stopped.
+		echo 10000 >"$group/cpu.cfs_quota_us"
+		expect 0 '' sh -c 'echo $$ >"$0/cgroup.procs" && i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done; exec "$1" detect --json' \
+			"$group" "$guestsync"
+		holds 'd["load"]["throttled_periods"] > 0 and d["load"]["throttled_ns"] > 0'
 	else
 		skip 'cgroup v1 quota: this kernel has none'
 	fi
@@ -97,16 +120,48 @@ else
 fi
 
 if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
-	for hidden in /proc /sys "/proc /sys"; do
+	# hwloc fails an assertion where the directory of the NUMA nodes is empty.
+	for hidden in /proc /sys "/proc /sys" /sys/devices/system/node /sys/devices/system/cpu /sys/fs/cgroup; do
+		for directory in $hidden; do [ -d "$directory" ] || continue 2; done
 		expect 0 '' unshare -m sh -c 'for d in $0; do mount -t tmpfs none $d || exit 9; done; exec "$1" detect --json' \
 			"$hidden" "$guestsync"
 		holds 'd["cpus"]["usable"] > 0 and d["hypervisor"]["name"]'
+		holds 'all(d["topology"][k] is None or d["topology"][k] > 0 for k in d["topology"])'
+		case $hidden in
+		*/sys | */cpu) holds 'd["topology"]["cores"] is None and d["idle"] == {"driver": None, "governor": None}' ;;&
+		/proc*) holds 'd["load"]["runnable"] is None and d["load"]["timeslices"] is None' ;;&
+		*/sys | */cgroup) holds 'd["load"]["throttled_periods"] is None' ;;
+		esac
+		expect 0 '' unshare -m sh -c 'for d in $0; do mount -t tmpfs none $d || exit 9; done; exec "$1" calibrate' \
+			"$hidden" "$guestsync"
 	done
 	expect 0 '' unshare -m sh -c 'mount -t tmpfs none /proc; exec "$0" bench --seconds 0.02 --rounds 1 --threads 2 --locks ours' \
 		"$guestsync"
 else
 	skip '/proc and /sys hidden: needs root'
 fi
+
+# ---- calibrate
+
+expect 0 '' "$guestsync" calibrate
+for word in PAUSE 'wake-up, by a timer' counter 'across CPUs' sched_yield trust; do
+	grep -q -- "$word" "$work/out" || flunk "calibrate does not say \"$word\""
+done
+expect 0 '' "$guestsync" calibrate --json
+holds 'set(d) == set("machine pause_ns wake_ns counter_mhz cross_cpu_wake_ns same_cpu_wake_ns yield_ns futex_wake_ns".split())'
+holds 'all({"value","spread","trusted","why"} <= set(v) for k, v in d.items() if k != "machine" and v is not None)'
+holds 'all(isinstance(v["trusted"], bool) and v["why"] for k, v in d.items() if k != "machine" and v is not None)'
+holds 'all(d[k]["value"] > 0 for k in ("pause_ns", "wake_ns", "same_cpu_wake_ns", "yield_ns", "futex_wake_ns"))'
+holds '(d["cross_cpu_wake_ns"] is None) == (d["machine"]["cpus"]["affinity"] == 1)'
+holds '"profile" in d["machine"] and {"pause_spread","wake_spread","pause_trusted","wake_trusted"} <= set(d["machine"])'
+expect 0 '' taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')" "$guestsync" calibrate --json
+holds 'd["cross_cpu_wake_ns"] is None and d["counter_mhz"]["cpus_compared"] == 0 and d["counter_mhz"]["offset_ns"] is None'
+expect 0 '' taskset -c "$(taskset -cp $$ | sed 's/.*: //; s/[,-].*//')" "$guestsync" calibrate
+grep -q 'across CPUs .*skipped' "$work/out" || flunk 'calibrate on one CPU does not say what it skipped'
+expect 0 '' "$guestsync" calibrate --help
+expect 2 'option' "$guestsync" calibrate --nonsense
+expect 2 'calibrate takes options only, but got "stray-word"' "$guestsync" calibrate stray-word
+expect 1 'write' sh -c '"$0" calibrate --json >/dev/full' "$guestsync"
 
 # ---- bench
 
@@ -121,6 +176,19 @@ expect 0 '' "$guestsync" bench "${quick[@]}" --locks ours --format csv
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks gsync_mutex --scenario plain,hogs --json
 holds '{c["scenario"] for c in d["cells"]} == {"plain","hogs"}'
 if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'hogs were left behind'; fi
+expect 0 '' "$guestsync" bench --seconds 0.1 --rounds 2 --threads 2 --locks ours,pthread_spin --every 50 --json
+holds 'all(set("t_ms ops_per_s cpu_ns_per_op voluntary_per_s involuntary_per_s usable_cpus spin_ns pressure_percent".split()) == set(x) for c in d["cells"] for m in c["rounds"] for x in m["timeline"])'
+holds 'all(1 <= len(m["timeline"]) <= 2 for c in d["cells"] for m in c["rounds"]) and not any("timeline" in c["median"] for c in d["cells"])'
+expect 0 '' "$guestsync" bench --seconds 0.1 --rounds 2 --threads 2 --locks gsync_mutex --every 50
+grep -q '^gsync_mutex over time, round 2:' "$work/out" || flunk 'no time table'
+mkdir "$work/fake"
+printf '#!/bin/sh\ncat\n' >"$work/fake/gnuplot"
+chmod +x "$work/fake/gnuplot"
+expect 0 '' env PATH="$work/fake:$PATH" "$guestsync" bench --seconds 0.1 --rounds 2 --threads 2 --locks gsync_mutex --every 50 \
+	--plot "$work/script"
+grep -q "^set xlabel 'seconds'" "$work/script" && grep -qE '^0\.0[5-9][0-9]* [0-9]' "$work/script" || flunk 'no plot over time'
+expect 0 '' env PATH="$work/fake:$PATH" "$guestsync" bench "${quick[@]}" --locks gsync_mutex --plot "$work/script"
+grep -q "^set xlabel 'threads'" "$work/script" || flunk 'no plot over threads'
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks ours --out "$work/report.json" --json
 [ -s "$work/report.json" ] || flunk '--out wrote nothing'
 
@@ -133,6 +201,9 @@ expect 2 'think' "$guestsync" bench --think -1
 expect 2 'seconds' "$guestsync" bench --seconds -1
 expect 2 'seconds' "$guestsync" bench --seconds nan
 expect 2 'rounds' "$guestsync" bench --rounds 0
+expect 2 'every' "$guestsync" bench --every 9
+expect 2 'longer than a window' "$guestsync" bench --every 500 --seconds 0.2
+expect 2 'no place in csv' "$guestsync" bench --every 100 --format csv
 expect 2 'scenario' "$guestsync" bench --scenario nonsense
 expect 2 'format' "$guestsync" bench --format xml
 expect 2 . "$guestsync" bench stray-word
@@ -150,6 +221,59 @@ if [ "$(id -u)" -eq 0 ]; then
 else
 	skip 'another user without rights: needs root'
 fi
+
+# ---- calibrate --oracle
+
+small=(--threads 2 --cs 1000 --seconds 0.01 --rounds 3)
+expect 0 '' "$guestsync" calibrate --help
+expect 0 '' "$guestsync" calibrate --oracle --help
+expect 0 '' "$guestsync" calibrate --oracle "${small[@]}" --json
+cat >"$work/oracle.py" <<'EOF'
+# The verdict again, from the rounds alone.
+import json, statistics, sys
+d = json.load(open(sys.argv[1]))
+budgets = [str(b) for b in d["settings"]["budgets_ns"]]
+def close(a, b): return abs(a - b) <= 1e-4 * max(1, abs(b))
+def median(values): return statistics.median(values) if values else 0
+for c in d["cells"]:
+    rounds, ratios = c["rounds"], []
+    assert len(rounds) == 3 and all(set(r["budgets"]) == set(budgets) for r in rounds)
+    for r in rounds:
+        best = max(budgets, key=lambda b: median([o["budgets"][b] for o in rounds if o is not r]))
+        if r["budgets"][best] > 0:
+            ratios.append(r["chosen"] / r["budgets"][best])
+    assert close(c["chosen_over_best"], median(ratios)), c
+    assert close(c["control_over_chosen"], median([r["control"] / r["chosen"] for r in rounds if r["chosen"] > 0])), c
+s = d["summary"]
+for key, prefix in (("chosen_over_best", ""), ("control_over_chosen", "control_")):
+    values = [c[key] for c in d["cells"]]
+    assert s[prefix + "least"] == min(values)
+    assert s[prefix + "at_least_095"] == sum(v >= 0.95 for v in values)
+    assert s[prefix + "at_least_085"] == sum(v >= 0.85 for v in values)
+EOF
+python3 "$work/oracle.py" "$work/out" || flunk 'calibrate --oracle does not add up'
+holds 'set(d) == {"machine","settings","cells","summary"} and d["summary"]["cells"] == len(d["cells"]) == 6'
+holds '{(c["kind"], c["lock"], c["scenario"]) for c in d["cells"]} == {(k, l, s) for k, l in [("lock","gsync_mutex"),("lock","gsync_oticket"),("barrier","gsync_barrier")] for s in ["plain","hogs"]}'
+holds '{"threads","cs_ns","think_ns","chosen_ops_per_s","best_ops_per_s","best_spin_ns","spread"} <= set(d["cells"][0])'
+if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'calibrate --oracle left hogs behind'; fi
+expect 0 '' "$guestsync" calibrate --oracle "${small[@]}" --scenario plain --locks gsync_barrier --out "$work/oracle.txt"
+grep -q 'chosen ÷ best' "$work/oracle.txt" || flunk 'calibrate --oracle --out wrote no table'
+timeout -s INT 1 "$guestsync" calibrate --oracle --out "$work/never" >"$work/out" 2>"$work/err"
+[ ! -e "$work/never" ] && [ ! -s "$work/out" ] && grep -q interrupted "$work/err" ||
+	flunk 'calibrate --oracle, interrupted, left something or said nothing'
+expect 2 'option' "$guestsync" calibrate --oracle --nonsense
+expect 2 'stray-word' "$guestsync" calibrate --oracle stray-word
+expect 2 'rounds must be .* from 2' "$guestsync" calibrate --oracle --rounds 1
+expect 2 'threads' "$guestsync" calibrate --oracle --threads 0
+expect 2 'critical section' "$guestsync" calibrate --oracle --cs x
+expect 2 'seconds' "$guestsync" calibrate --oracle --seconds 0
+expect 2 'unknown scenario' "$guestsync" calibrate --oracle --scenario nonsense
+expect 2 'unknown lock' "$guestsync" calibrate --oracle --locks nonsense
+expect 2 'pthread_mutex has none' "$guestsync" calibrate --oracle --locks gsync_mutex,pthread_mutex
+expect 2 'pthread_barrier has none' "$guestsync" calibrate --oracle --locks pthread_barrier
+expect 1 'cannot write "/nonexistent/report"' "$guestsync" calibrate --oracle --out /nonexistent/report
+expect 1 'write' sh -c '"$0" calibrate --oracle --threads 2 --cs 0 --seconds 0.01 --rounds 2 --scenario plain \
+	--locks gsync_mutex >/dev/full' "$guestsync"
 
 [ $failed -eq 0 ] && echo 'command: all checks passed'
 exit $failed

@@ -7,6 +7,7 @@
 #include <guestsync/base.h>
 #include <guestsync/mutex.h>
 #include <guestsync/oticket.h>
+#include <guestsync/profile.h>
 #include <guestsync/spinlock.h>
 
 #endif

@@ -6,7 +6,8 @@
  * readers of /proc and /sys as well as the parser.
  */
 #include "cli/machine.h"
-#include "detect/recording.h"
+#include "cli/recording.h"
+#include "detect/pressure.h"
 
 #include <assert.h>
 #include <math.h>
@@ -32,6 +33,10 @@ static void check_hypervisor(const struct gsync_hypervisor *hypervisor)
 	check_string(hypervisor->name, sizeof(hypervisor->name));
 	check_string(hypervisor->signature, sizeof(hypervisor->signature));
 	check_string(hypervisor->confidential, sizeof(hypervisor->confidential));
+	check_string(hypervisor->role, sizeof(hypervisor->role));
+	check_string(hypervisor->version, sizeof(hypervisor->version));
+	assert(hypervisor->nested >= -1 && hypervisor->nested <= 1);
+	assert((strcmp(hypervisor->name, "none") == 0) == (hypervisor->role[0] == '\0'));
 	assert(hypervisor->layer_count >= 0 && hypervisor->layer_count <= GSYNC_LAYERS_MAX);
 	assert((strcmp(hypervisor->name, "none") == 0) == (hypervisor->layer_count == 0));
 	for (i = 0; i < hypervisor->layer_count; i++) {
@@ -49,6 +54,33 @@ static void check_cpus(const struct gsync_cpus *cpus)
 	assert(cpus->quota <= 0 || cpus->usable <= fmax(cpus->quota, 0.01));
 }
 
+static void check_count(uint64_t count)
+{
+	assert(count <= GSYNC_COUNT_MAX || count == GSYNC_UNKNOWN);
+}
+
+static void check_load(const struct gsync_load *load)
+{
+	check_count(load->on_cpu_ns);
+	check_count(load->run_queue_wait_ns);
+	check_count(load->timeslices);
+	check_count(load->runnable);
+	check_count(load->pressure_us);
+	check_count(load->periods);
+	check_count(load->throttled_periods);
+	check_count(load->throttled_ns);
+	assert(isfinite(load->pressure_avg10) && load->pressure_avg10 <= 100);
+	assert((load->steal_ticks == GSYNC_UNKNOWN) == (load->all_ticks == GSYNC_UNKNOWN));
+}
+
+static void check_topology(const struct gsync_topology *topology, const struct gsync_cpus *cpus)
+{
+	assert(topology->threads == 0 || cpus->affinity == 0 || topology->threads == cpus->affinity);
+	assert(topology->packages >= 0 && topology->packages <= topology->threads);
+	assert(topology->cores >= 0 && topology->cores <= topology->threads);
+	assert(topology->numa_nodes >= 0 && topology->numa_nodes <= topology->threads);
+}
+
 static void check_facts(const struct gsync_facts *facts)
 {
 	check_hypervisor(&facts->hypervisor);
@@ -56,14 +88,40 @@ static void check_facts(const struct gsync_facts *facts)
 	assert(facts->container[0] != '\0');
 	check_cpus(&facts->cpus);
 	assert(isfinite(facts->steal_percent) && facts->steal_percent <= 100);
+	check_load(&facts->load);
+	check_string(facts->idle.driver, sizeof(facts->idle.driver));
+	check_string(facts->idle.governor, sizeof(facts->idle.governor));
+	check_topology(&facts->topology, &facts->cpus);
 }
 
-static void check_profile(const struct gsync_profile *profile, const struct gsync_facts *facts)
+static void check_profile(const struct cli_conclusions *conclusions)
 {
-	assert(profile->usable_cpus >= 1 && profile->usable_cpus <= facts->cpus.usable + 1);
-	/* Nobody spins longer than 1 ms, and nobody at all with one CPU. */
-	assert(profile->spin_ns <= 1000000 && profile->near_ns <= 1000000 && profile->barrier_ns <= 1000000);
-	assert(facts->cpus.usable > 1 || profile->spin_ns == 0);
+	const struct gsync_profile *profile = &conclusions->profile;
+	size_t i;
+
+	for (i = 0; i < GSYNC_THRESHOLD_COUNT; i++) {
+		assert(gsync_profile_value(profile, i) >= gsync_thresholds[i].least);
+		assert(gsync_profile_value(profile, i) <= gsync_thresholds[i].most);
+		assert(conclusions->reasons.why[i] && conclusions->reasons.why[i][0] != '\0');
+	}
+	assert(profile->usable_cpus <= conclusions->facts.cpus.usable + 1);
+	/* Nobody spins longer than 100 us, and nobody at all with one CPU. */
+	assert(profile->spin_ns <= 100000 && profile->near_ns <= 100000 && profile->barrier_ns <= 100000);
+	assert(profile->pressed_spin_ns <= profile->spin_ns && profile->spin_floor_ns <= profile->spin_ns);
+	assert(conclusions->facts.cpus.usable > 1 || profile->spin_ns == 0);
+}
+
+/* As a waiter looks at the CPUs: of some, and of all. The same machine twice has not changed. */
+static void check_usage(const struct gsync_source *source)
+{
+	struct gsync_cpu_mask mask = { 0 };
+	struct gsync_usage usage;
+	int mask_count;
+
+	memset(&mask, 0x5, 1);
+	for (mask_count = 0; mask_count <= 2; mask_count += 2)
+		if (gsync_usage_read(source, &mask, mask_count, &usage))
+			assert(gsync_pressure_between(&usage, &usage) == 0);
 }
 
 static char *text_of(const struct gsync_recording *recording, size_t *length)
@@ -101,15 +159,14 @@ static void check_machine(struct gsync_recording *recording)
 	struct gsync_recording recorded = { .origin = GSYNC_ORIGIN_REAL };
 	struct gsync_recorder recorder = { .inner = &replayed, .recording = &recorded };
 	struct gsync_source source = gsync_recorder_source(&recorder);
-	struct gsync_profile profile;
-	struct gsync_facts facts;
+	struct cli_conclusions conclusions;
 	json_t *json;
 
-	gsync_facts_read(&source, &facts);
-	check_facts(&facts);
-	gsync_profile_derive(&profile, &recording->measured, facts.cpus.usable);
-	check_profile(&profile, &facts);
-	json = cli_machine_json(&facts, &recording->measured, &profile);
+	cli_conclude(&source, &recording->measured, &conclusions);
+	check_facts(&conclusions.facts);
+	check_profile(&conclusions);
+	check_usage(&replayed);
+	json = cli_machine_json(&conclusions.facts, &recording->measured, &conclusions.profile);
 	assert(json);
 	json_decref(json);
 	assert(recorder.error == 0);

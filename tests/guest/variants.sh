@@ -39,7 +39,7 @@ for_each_variant() {
 	"$@" qemu-two-nodes --cpus 4 --qemu -object --qemu memory-backend-ram,id=m0,size=512M \
 		--qemu -object --qemu memory-backend-ram,id=m1,size=512M \
 		--qemu -numa --qemu node,nodeid=0,cpus=0-1,memdev=m0 --qemu -numa --qemu node,nodeid=1,cpus=2-3,memdev=m1
-	"$@" qemu-two-packages --cpus 8 --qemu -smp --qemu sockets=2,cores=2,threads=2
+	"$@" qemu-two-packages --cpus 8 --cpu Skylake-Client --qemu -smp --qemu sockets=2,cores=2,threads=2
 	"$@" qemu-affinity --cpus 4 --before 'taskset -p 4 $$ >/dev/null'
 	"$@" qemu-cgroup-v1 --cpus 4 --before "$v1 && mkdir -p $group/inner" \
 		--before "echo 150000 >$group/cpu.cfs_quota_us; echo \$\$ >$group/inner/cgroup.procs"

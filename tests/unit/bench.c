@@ -28,6 +28,9 @@
 #include "bench/worker.h"
 #include "cli/bench_options.h"
 #include "cli/cli.h"
+#include "detect/tuning.h"
+
+#include <guestsync/profile.h>
 
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 #define SANITIZED 1
@@ -454,6 +457,13 @@ static void bad_options_are_refused_with_a_reason(void **state)
 		{ "--seconds 0", "--seconds" },
 		{ "--seconds nan", "--seconds" },
 		{ "--seconds 61", "--seconds" },
+		{ "--every 9", "--every" },
+		{ "--every 60001", "--every" },
+		{ "--every -10", "--every" },
+		{ "--every 10.5", "--every" },
+		{ "--every x", "--every" },
+		{ "--every 201", "longer than a window" },
+		{ "--every 50 --format csv", "no place in csv" },
 		{ "--rounds 0", "--rounds" },
 		{ "--rounds 100", "--rounds" },
 		{ "--kind sem", "not available in this version" },
@@ -496,6 +506,13 @@ static void options_mean_what_the_help_says(void **state)
 	assert_int_equal(options.format, CLI_FORMAT_JSON);
 	assert_close(options.settings.seconds, 0.5);
 	assert_int_equal(options.settings.rounds, 3);
+	assert_int_equal(options.settings.every_ms, 0);
+	cli_bench_options_free(&options);
+
+	assert_int_equal(parse(&options, "--every 200", &error), CLI_OK);
+	assert_int_equal(options.settings.every_ms, 200);
+	cli_bench_options_free(&options);
+	assert_int_equal(parse(&options, "--every 10 --format csv --plot x.svg", &error), CLI_OK);
 	cli_bench_options_free(&options);
 
 	assert_int_equal(parse(&options, "--kind lock,barrier --locks peers --think 7 --cs 1,2", &error), CLI_OK);
@@ -592,6 +609,139 @@ static void a_tiny_run_has_the_fixed_json_form(void **state)
 	cli_bench_options_free(&options);
 }
 
+static double number_of(const json_t *object, const char *name)
+{
+	const json_t *value = json_object_get(object, name);
+
+	if (!json_is_number(value))
+		fail_msg("no number \"%s\"", name);
+	return json_number_value(value);
+}
+
+/* The moments lie on the grid, and their rates add up to what the window as a whole did. Returns that. */
+static double assert_timeline(const json_t *timeline, double every_ms, double window_ms)
+{
+	size_t count = json_array_size(timeline);
+	double before = 0, done = 0;
+
+	assert_true(count >= 1 && count <= (size_t)(window_ms / every_ms));
+	for (size_t i = 0; i < count; i++) {
+		const json_t *moment = json_array_get(timeline, i);
+		double t = number_of(moment, "t_ms");
+
+		assert_int_equal(json_object_size(moment), 8);
+		assert_true(t >= before + (i == 0 ? every_ms : 0) && floor(t / every_ms) > floor(before / every_ms));
+		done += number_of(moment, "ops_per_s") * (t - before) / 1e3;
+		assert_true(number_of(moment, "cpu_ns_per_op") > 0);
+		assert_true(number_of(moment, "voluntary_per_s") > 0); /* the measurer itself sleeps */
+		assert_true(number_of(moment, "involuntary_per_s") >= 0);
+		before = t;
+	}
+	return done / before * 1e3;
+}
+
+static void a_timeline_adds_up_to_its_window(void **state)
+{
+	struct cli_bench_options options;
+	struct bench_error error;
+	struct bench_run run;
+	json_t *report, *cells;
+
+	(void)state;
+	assert_int_equal(parse(&options,
+			       "--kind=lock,barrier --locks=gsync_mutex,pthread_barrier --threads=2 --cs=50 "
+			       "--seconds=0.2 --rounds=2 --every=50",
+			       &error),
+			 CLI_OK);
+	assert_int_equal(bench_run_init(&run, &options.settings, &error), 0);
+	assert_int_equal(gsync_profile_set("usable_cpus", 77), 0);
+	assert_int_equal(gsync_profile_set("spin_ns", 12345), 0);
+	assert_int_equal(bench_run_measure(&run, NULL, &error), 0);
+	assert_int_equal(gsync_profile_reset(NULL), 0);
+	report = bench_report_json(&run, json_object());
+	cells = json_object_get(report, "cells");
+	for (size_t i = 0; i < 4; i++) {
+		const json_t *cell = json_array_get(cells, i / 2);
+		const json_t *round = json_array_get(json_object_get(cell, "rounds"), i % 2);
+		const json_t *timeline = json_object_get(round, "timeline");
+		double whole = number_of(round, "ops_per_s"), sum = assert_timeline(timeline, 50, 200);
+
+		/* The last moment may miss the window's end by a slice. */
+		if (json_array_size(timeline) == 4 && fabs(sum - whole) > 0.2 * whole)
+			fail_msg("the moments say %g operations per second, the window %g", sum, whole);
+		assert_int_equal(number_of(json_array_get(timeline, 0), "usable_cpus"), 77);
+		assert_int_equal(number_of(json_array_get(timeline, 0), "spin_ns"), 12345);
+		assert_null(json_object_get(json_object_get(cell, "median"), "timeline"));
+	}
+	json_decref(report);
+	bench_run_free(&run);
+	cli_bench_options_free(&options);
+}
+
+static uint64_t tired_at;
+
+static int rest(void *lock)
+{
+	(void)lock;
+	tired_at = gsync_monotonic_ns() + 120000000;
+	return 0;
+}
+
+static inline void lock_until_tired(void *lock, struct bench_node *node)
+{
+	const struct timespec nap = { 0, 1000000 };
+
+	(void)lock;
+	(void)node;
+	if (gsync_monotonic_ns() > tired_at)
+		nanosleep(&nap, NULL);
+}
+
+BENCH_LOCK_RUN(lock_until_tired_run, lock_until_tired, open_door)
+
+static void a_moment_tells_of_its_own_slice_only(void **state)
+{
+	const struct bench_lock lock = {
+		.name = "tiring", .init = rest, .destroy = pretend, .run = lock_until_tired_run
+	};
+	struct bench_moment moments[4];
+	struct bench_timeline timeline = { .moments = moments, .room = 4 };
+	struct bench_sample sample;
+	struct bench_error error;
+	struct bench_cpus cpus;
+	struct bench_job job = { .lock = &lock, .threads = 1, .seconds = 0.2, .cpus = &cpus, .every_ns = 50000000,
+				 .timeline = &timeline };
+	bool seen = false;
+
+	(void)state;
+	assert_int_equal(bench_cpus_read(&cpus), 0);
+	for (int attempt = 0; attempt < ATTEMPTS && !seen; attempt++) {
+		assert_int_equal(bench_measure(&job, &sample, &error), 0);
+		seen = timeline.count == 4 && moments[3].ops_per_s < moments[0].ops_per_s / 10;
+	}
+	assert_true(seen);
+	bench_cpus_free(&cpus);
+}
+
+/* A pressure that has expired is none, whatever was last seen. */
+static void a_moment_shows_the_pressure_that_waiters_feel(void **state)
+{
+	struct bench_moment moment;
+	uint64_t second = (uint64_t)(gsync_ticks_per_ns(gsync_calibration_of_process()) * 1e9);
+
+	(void)state;
+	__atomic_store_n(&gsync_live.pressure, 42u, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() + second / 20, __ATOMIC_RELAXED);
+	bench_moment_read_profile(&moment);
+	assert_int_equal(moment.pressure_percent, 42);
+	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() - 1, __ATOMIC_RELAXED);
+	bench_moment_read_profile(&moment);
+	assert_int_equal(moment.pressure_percent, 0);
+	__atomic_store_n(&gsync_live.pressed_until, 0u, __ATOMIC_RELAXED);
+	bench_moment_read_profile(&moment);
+	assert_int_equal(moment.pressure_percent, 0);
+}
+
 static void read_file(const char *path, char *text, size_t size)
 {
 	FILE *file = fopen(path, "r");
@@ -649,6 +799,9 @@ int main(void)
 		cmocka_unit_test(bad_options_are_refused_with_a_reason),
 		cmocka_unit_test(options_mean_what_the_help_says),
 		cmocka_unit_test(a_tiny_run_has_the_fixed_json_form),
+		cmocka_unit_test(a_timeline_adds_up_to_its_window),
+		cmocka_unit_test(a_moment_tells_of_its_own_slice_only),
+		cmocka_unit_test(a_moment_shows_the_pressure_that_waiters_feel),
 		cmocka_unit_test(an_output_file_changes_whole_or_not_at_all),
 	};
 

@@ -1,151 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * detect/: what is concluded from CPUID and from /proc and /sys, on machines
- * that we do not have. A fake machine is a table of CPUID leaves and a table of
- * files; what is in neither does not exist.
+ * that we do not have.
  */
-#include "detect/facts.h"
-#include <errno.h>
+#include "tests/unit/fake_machine.h"
 #include <limits.h>
-#include <pthread.h>
-#include <sched.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-#define LEAVES_MAX 16
-#define FILES_MAX 32
-#define HYPERVISOR_BIT (1u << 31)
-
-struct fake_leaf {
-	uint32_t leaf;
-	struct gsync_cpuid regs;
-};
-
-struct fake_file {
-	const char *path;
-	const char *content; /* NULL = a directory */
-	size_t size;
-};
-
-struct fake {
-	struct gsync_source source;
-	bool x86;
-	struct fake_leaf leaves[LEAVES_MAX];
-	int leaf_count;
-	struct fake_file files[FILES_MAX];
-	int file_count;
-	int error; /* of reading a file that is not there */
-	int online, affinity;
-	int leaf_calls; /* how often CPUID was asked for */
-};
-
-/* ---- the fake machine */
-
-static bool fake_cpuid(void *context, uint32_t leaf, uint32_t subleaf, struct gsync_cpuid *out)
-{
-	struct fake *fake = context;
-	int i;
-
-	(void)subleaf;
-	if (!fake->x86)
-		return false;
-	fake->leaf_calls++;
-	memset(out, 0, sizeof(*out));
-	for (i = 0; i < fake->leaf_count; i++)
-		if (fake->leaves[i].leaf == leaf)
-			*out = fake->leaves[i].regs;
-	return true;
-}
-
-static ssize_t fake_read_file(void *context, const char *path, char *buffer, size_t size)
-{
-	struct fake *fake = context;
-	int i;
-
-	/* The latest first, so that a test can replace a file. */
-	for (i = fake->file_count - 1; i >= 0; i--) {
-		const struct fake_file *file = &fake->files[i];
-		size_t length = file->size < size - 1 ? file->size : size - 1;
-
-		if (strcmp(file->path, path) != 0)
-			continue;
-		if (!file->content)
-			return -EISDIR;
-		memcpy(buffer, file->content, length);
-		buffer[length] = '\0';
-		return (ssize_t)length;
-	}
-	return -fake->error;
-}
-
-static int fake_online(void *context)
-{
-	return ((struct fake *)context)->online;
-}
-
-static int fake_affinity(void *context)
-{
-	return ((struct fake *)context)->affinity;
-}
-
-static void fake_init(struct fake *fake)
-{
-	memset(fake, 0, sizeof(*fake));
-	fake->source = (struct gsync_source){
-		.context = fake,
-		.cpuid = fake_cpuid,
-		.read_file = fake_read_file,
-		.cpus_online = fake_online,
-		.cpus_affinity = fake_affinity,
-	};
-	fake->x86 = true;
-	fake->error = ENOENT;
-	fake->online = 8;
-	fake->affinity = 8;
-}
-
-static void add_leaf(struct fake *fake, uint32_t leaf, uint32_t eax, uint32_t ebx, uint32_t ecx, uint32_t edx)
-{
-	assert_true(fake->leaf_count < LEAVES_MAX);
-	fake->leaves[fake->leaf_count++] = (struct fake_leaf){ leaf, { eax, ebx, ecx, edx } };
-}
-
-static void add_bytes(struct fake *fake, const char *path, const char *content, size_t size)
-{
-	assert_true(fake->file_count < FILES_MAX);
-	fake->files[fake->file_count++] = (struct fake_file){ path, content, size };
-}
-
-static void add_file(struct fake *fake, const char *path, const char *content)
-{
-	add_bytes(fake, path, content, strlen(content));
-}
-
-static void add_directory(struct fake *fake, const char *path)
-{
-	add_bytes(fake, path, NULL, 0);
-}
-
-static void add_signature(struct fake *fake, uint32_t leaf, uint32_t max_leaf, const char bytes[12])
-{
-	uint32_t regs[3];
-
-	memcpy(regs, bytes, sizeof(regs));
-	add_leaf(fake, leaf, max_leaf, regs[0], regs[1], regs[2]);
-}
-
-/* An x86 guest that says so. */
-static void guest_init(struct fake *fake)
-{
-	fake_init(fake);
-	add_leaf(fake, 0, 0x16, 0x756e6547, 0x6c65746e, 0x49656e69); /* GenuineIntel */
-	add_leaf(fake, 1, 0, 0, HYPERVISOR_BIT, 0);
-}
 
 static void assert_hypervisor(struct fake *fake, const char *name)
 {
@@ -1180,45 +1039,23 @@ static void test_of_a_path_too_long_the_parents_still_count(void **state)
 	}
 }
 
-/* ---- steal */
+/* ---- whatever the files contain */
 
-static void test_steal_is_the_eighth_number_as_a_share_of_all(void **state)
+static void assert_sane_count(uint64_t value)
 {
-	struct fake fake;
-
-	(void)state;
-	fake_init(&fake);
-	add_file(&fake, "/proc/stat", "cpu  10 10 10 40 10 5 5 10 7 7\ncpu0 1 2 3\n");
-	assert_float_equal(gsync_steal_read(&fake.source), 10, 1e-6);
-	add_file(&fake, "/proc/stat", "cpu  10 10 10 40 10 5 5 0 0 0\n");
-	assert_float_equal(gsync_steal_read(&fake.source), 0, 1e-6);
+	assert_true(value <= GSYNC_COUNT_MAX || value == GSYNC_UNKNOWN);
 }
 
-static void test_steal_is_unknown_where_the_kernel_does_not_tell(void **state)
+static bool is_printable(const char text[GSYNC_NAME_MAX])
 {
-	static const char *const contents[] = { "",
-						"cpu",
-						"cpu ",
-						"cpu  1 2 3 4 5 6 7",
-						"cpu0 1 2 3 4 5 6 7 8 9 10\n",
-						"cpu  0 0 0 0 0 0 0 0 0 0\n",
-						"cpu  1 2 3 4 5 6 7 -8 9 10\n",
-						"cpu  1 2 3 4 5 6 7 99999999999999999999 9 10\n",
-						"intr 1 2 3 4 5 6 7 8 9\n" };
-	struct fake fake;
+	size_t length = strnlen(text, GSYNC_NAME_MAX);
 	size_t i;
 
-	(void)state;
-	fake_init(&fake);
-	assert_true(gsync_steal_read(&fake.source) < 0);
-	for (i = 0; i < sizeof(contents) / sizeof(contents[0]); i++) {
-		fake_init(&fake);
-		add_file(&fake, "/proc/stat", contents[i]);
-		assert_true(gsync_steal_read(&fake.source) < 0);
-	}
+	for (i = 0; i < length; i++)
+		if (text[i] < ' ' || text[i] > '~')
+			return false;
+	return length < GSYNC_NAME_MAX;
 }
-
-/* ---- whatever the files contain */
 
 static void assert_sane(struct fake *fake)
 {
@@ -1236,6 +1073,13 @@ static void assert_sane(struct fake *fake)
 	assert_true(facts.cpus.quota >= 0 && facts.cpus.quota <= 1e18);
 	assert_true(facts.cpus.usable >= 0.01 && facts.cpus.usable <= 8);
 	assert_true(facts.steal_percent <= 100);
+	assert_true(facts.load.pressure_avg10 <= 100);
+	assert_sane_count(facts.load.run_queue_wait_ns);
+	assert_sane_count(facts.load.runnable);
+	assert_sane_count(facts.load.throttled_periods);
+	assert_sane_count(facts.load.throttled_ns);
+	assert_true(is_printable(facts.idle.driver) && is_printable(facts.idle.governor));
+	assert_true(is_printable(facts.hypervisor.role) && is_printable(facts.hypervisor.version));
 }
 
 static void test_no_content_of_any_file_does_harm(void **state)
@@ -1248,7 +1092,10 @@ static void test_no_content_of_any_file_does_harm(void **state)
 		"/sys/fs/cgroup/a/cpu.max", "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us",
 		"/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "/sys/class/dmi/id/product_name",
 		"/sys/class/dmi/id/sys_vendor", "/sys/hypervisor/type", "/proc/device-tree/hypervisor/compatible",
-		"/proc/device-tree/compatible",
+		"/proc/device-tree/compatible", "/proc/thread-self/schedstat", "/proc/loadavg", "/proc/pressure/cpu",
+		"/sys/fs/cgroup/a/cpu.stat", "/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/a/cpu.stat",
+		"/sys/devices/system/cpu/cpuidle/current_driver", "/sys/devices/system/cpu/cpuidle/current_governor",
+		"/proc/cpuinfo", "/sys/hypervisor/properties/features", "/proc/xen/capabilities",
 	};
 	const char *const contents[] = {
 		"", "\n", " ", "0", "0 0\n", "-1", "-1 -1\n", "max", "max\n", "max max\n", "100000 0\n", "0 100000\n",
@@ -1263,7 +1110,12 @@ static void test_no_content_of_any_file_does_harm(void **state)
 		"\nTracerPid:",
 		"\nTracerPid:\t99999999999999999999999", "\nTracerPid: -4", "container", "container=", "=container=",
 		"cpu ", "cpu  1 1 1 1 1 1 1 1", "cpu  18446744073709551615 0 0 0 0 0 0 18446744073709551615",
-		"linux,kvm",
+		"linux,kvm", "1 2 3", "0.00 0.00 0.00 1/2 3", "0.00 0.00 0.00 999999999999999999/1",
+		"some avg10=999.99 avg60=0.00 avg300=0.00 total=1", "some avg10=100.99 total=1",
+		"some avg10=1.50 total=",
+		"nr_periods 999999999999999999\nnr_throttled 999999999999999999\nthrottled_usec 999999999999999999\n"
+		"throttled_time 999999999999999999\n",
+		"\nvendor_id\t: User Mode Linux\n", "ffffffffffffffffffffffffffffffff",
 		long_line, long_lines, long_path,
 	};
 	size_t i, j;
@@ -1435,15 +1287,6 @@ static void test_reading_the_cpus_is_no_cancellation_point(void **state)
 	assert_true(reached);
 }
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define STACKS_ARE_BLOATED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define STACKS_ARE_BLOATED 1
-#endif
-
 static void *read_cpus(void *out)
 {
 	gsync_cpus_read(&gsync_source_machine, out);
@@ -1452,23 +1295,11 @@ static void *read_cpus(void *out)
 
 static void test_reading_the_cpus_fits_the_smallest_stack(void **state)
 {
-#ifdef STACKS_ARE_BLOATED
-	(void)state;
-	(void)read_cpus;
-	skip(); /* a sanitizer's frames are larger */
-#else
 	struct gsync_cpus cpus = { 0, 0, 0, 0 };
-	pthread_attr_t attributes;
-	pthread_t thread;
 
 	(void)state;
-	pthread_attr_init(&attributes);
-	assert_int_equal(pthread_attr_setstacksize(&attributes, (size_t)PTHREAD_STACK_MIN), 0);
-	assert_int_equal(pthread_create(&thread, &attributes, read_cpus, &cpus), 0);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	pthread_attr_destroy(&attributes);
+	test_on_the_smallest_stack(read_cpus, &cpus);
 	assert_true(cpus.usable >= 0.01);
-#endif
 }
 
 int main(void)
@@ -1529,8 +1360,6 @@ int main(void)
 		cmocka_unit_test(test_mounts_beyond_what_is_read_are_replaced_by_the_customary_place),
 		cmocka_unit_test(test_a_mount_line_cut_in_half_is_not_believed),
 		cmocka_unit_test(test_of_a_path_too_long_the_parents_still_count),
-		cmocka_unit_test(test_steal_is_the_eighth_number_as_a_share_of_all),
-		cmocka_unit_test(test_steal_is_unknown_where_the_kernel_does_not_tell),
 		cmocka_unit_test(test_no_content_of_any_file_does_harm),
 		cmocka_unit_test(test_a_quota_that_makes_no_sense_is_no_limit),
 		cmocka_unit_test(test_the_smallest_quota_leaves_a_hundredth_of_a_cpu),

@@ -2,7 +2,7 @@
 /* What gsync_spinlock and gsync_mutex promise beyond the contract of every lock. */
 #include "tests/unit/support.h"
 
-#include "detect/profile.h"
+#include "detect/tuning.h"
 #include "primitives/lockword.h"
 
 #include <guestsync/mutex.h>

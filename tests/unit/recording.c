@@ -78,6 +78,14 @@ static void assert_same_facts(const struct gsync_facts *one, const struct gsync_
 	assert_float_equal(a.cpus.quota, b.cpus.quota, 0);
 	assert_float_equal(a.cpus.usable, b.cpus.usable, 0);
 	assert_float_equal(a.steal_percent, b.steal_percent, 0);
+	assert_string_equal(a.hypervisor.role, b.hypervisor.role);
+	assert_memory_equal(&a.load, &b.load, sizeof(a.load));
+	assert_string_equal(a.idle.driver, b.idle.driver);
+	assert_string_equal(a.idle.governor, b.idle.governor);
+	assert_int_equal(a.topology.threads, b.topology.threads);
+	assert_int_equal(a.topology.numa_nodes, b.topology.numa_nodes);
+	assert_int_equal(a.topology.l3_bytes, b.topology.l3_bytes);
+	assert_int_equal(a.topology.l3_count, b.topology.l3_count);
 }
 
 /* ---- the machine of a text */
@@ -94,6 +102,10 @@ static void test_everything_that_a_text_can_say_is_understood(void **state)
 							"measured pause_ns 23.125\nmeasured wake_ns 17345\n"
 							"measured counter_mhz 2599.9\nmeasured counter_trusted yes\n"
 							"measured counter_why in step\n"
+							"measured wake_spread 0.125\nmeasured wake_trusted yes\n"
+							"measured wake_why steady\nmeasured pause_spread 0.01\n"
+							"measured pause_trusted no\nmeasured pause_why jumps\n"
+							"measured counter_spread 0.001\n"
 							"file /with a blank\n| text\n|\n| end\\\nerror EACCES /secret\n"
 							"expect hypervisor.name kvm\nexpect a.0 two words");
 	struct gsync_source source = gsync_recording_source(&recording);
@@ -122,12 +134,19 @@ static void test_everything_that_a_text_can_say_is_understood(void **state)
 	assert_float_equal(recording.measured.counter_mhz, 2599.9, 1e-9);
 	assert_true(recording.measured.counter_trusted);
 	assert_string_equal(recording.measured.counter_why, "in step");
+	assert_float_equal(recording.measured.counter_spread, 0.001, 0);
+	assert_float_equal(recording.measured.wake_spread, 0.125, 0);
+	assert_true(recording.measured.wake_trusted);
+	assert_string_equal(recording.measured.wake_why, "steady");
+	assert_float_equal(recording.measured.pause_spread, 0.01, 0);
+	assert_false(recording.measured.pause_trusted);
+	assert_string_equal(recording.measured.pause_why, "jumps");
 	assert_file(&recording, "/with a blank", "text\n\nend", 9);
 	assert_int_equal(source.read_file(source.context, "/secret", buffer, sizeof(buffer)), -EACCES);
 	assert_int_equal(recording.expectation_count, 2);
 	assert_string_equal(recording.expectations[0].key, "hypervisor.name");
 	assert_string_equal(recording.expectations[1].value, "two words");
-	assert_int_equal(recording.expectations[0].line, 29);
+	assert_int_equal(recording.expectations[0].line, 36);
 	gsync_recording_free(&recording);
 }
 
@@ -246,8 +265,9 @@ static void test_the_text_is_for_people(void **state)
 {
 	static const char good[] = "guestsync recording 1\norigin composed\nnote first\nnote second\n"
 				   "expect container none\ncpus online 4\ntopology l2_bytes 2097152\n"
-				   "measured wake_ns 17345.250\n"
-				   "measured counter_trusted no\nmeasured counter_why doubt\n"
+				   "measured wake_ns 17345.250\nmeasured wake_spread 0.125\n"
+				   "measured wake_trusted no\nmeasured wake_why doubt\n"
+				   "measured counter_trusted yes\n"
 				   "cpuid 0 = d 756e6547 6c65746e 49656e69   # \"GenuineIntel\"\n"
 				   "cpuid 1 = 1 2 3 80000000\n"
 				   "cpuid 40000000 = 40000001 4b4d564b 564b4d56 4d   # \"KVMKVMKVM\"\n"
@@ -303,11 +323,9 @@ static char *record(const struct gsync_source *inner, struct gsync_facts *facts)
 	struct gsync_recording recording = { .origin = GSYNC_ORIGIN_REAL };
 	struct gsync_recorder recorder = { .inner = inner, .recording = &recording };
 	struct gsync_source source = gsync_recorder_source(&recorder);
-	struct gsync_topology topology;
 	char *text;
 
 	gsync_facts_read(&source, facts);
-	source.topology(source.context, &topology);
 	assert_int_equal(recorder.error, 0);
 	text = text_of(&recording);
 	gsync_recording_free(&recording);
@@ -315,7 +333,7 @@ static char *record(const struct gsync_source *inner, struct gsync_facts *facts)
 }
 
 static const char busy_machine[] =
-	TITLE "cpus online 64\ncpus affinity 3\ntopology numa_nodes 2\n"
+	TITLE "cpus online 64\ncpus affinity 3\ntopology threads 3\ntopology numa_nodes 2\n"
 	      "cpuid 0 = 16 756e6547 6c65746e 49656e69\ncpuid 1 = 0 0 80000000 0\n"
 	      "cpuid 40000000 = 4000000b 7263694d 666f736f 76482074\ncpuid 40000001 = 31237648 0 0 0\n"
 	      "cpuid 40000100 = 40000101 4b4d564b 564b4d56 4d\ncpuid 40000101 = 1007efb 0 0 1\n"
@@ -325,6 +343,9 @@ static const char busy_machine[] =
 	      "| 30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate\n"
 	      "| 31 23 0:27 / /mnt rw - ext4 /dev/vault rw\\\n"
 	      "file /sys/fs/cgroup/user.slice/cpu.max\n| 150000 100000\n"
+	      "file /sys/fs/cgroup/user.slice/cpu.stat\n| nr_periods 9\n| nr_throttled 3\n| throttled_usec 70\n"
+	      "file /proc/thread-self/schedstat\n| 1000 2000 3\n"
+	      "file /sys/devices/system/cpu/cpuidle/current_driver\n| haltpoll\n"
 	      "file /proc/stat\n| cpu 10 0 10 70 0 0 0 10 0 0\nerror EACCES /proc/vz\nfile /proc/never-read\n| x\n"
 	      "file /proc/self/status\n| Name:\ttest\n| TracerPid:\t7\n| Uid:\t4711\nfile /proc/7/comm\n| gdb\n";
 
@@ -343,7 +364,9 @@ static void test_a_recorded_machine_answers_as_it_did(void **state)
 	assert_same_facts(&facts, &replayed);
 	assert_string_equal(second, text);
 	assert_float_equal(facts.cpus.usable, 1.5, 0);
-	assert_int_equal(recorded.topology.numa_nodes, 2);
+	assert_int_equal(facts.topology.numa_nodes, 2);
+	assert_int_equal(facts.load.run_queue_wait_ns, 2000);
+	assert_string_equal(facts.idle.driver, "haltpoll");
 	assert_non_null(strstr(text, "error EACCES /proc/vz\n"));
 	assert_null(strstr(text, "never-read"));
 	assert_null(strstr(text, "ENOENT"));
@@ -472,7 +495,7 @@ static void test_leaves_between_two_that_were_asked_for_are_not_claimed(void **s
 static void test_this_machine_can_be_recorded(void **state)
 {
 	struct gsync_facts facts;
-	char *text = record(&gsync_source_machine, &facts);
+	char *text = record(&gsync_source_full, &facts);
 	struct gsync_recording recorded = parse(text);
 	struct gsync_source replayed = gsync_recording_source(&recorded);
 

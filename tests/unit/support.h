@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
@@ -22,6 +23,17 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN true
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN true
+#endif
+#endif
+#ifndef UNDER_TSAN
+#define UNDER_TSAN false
+#endif
 
 static inline struct timespec test_deadline(long ms)
 {
@@ -63,6 +75,30 @@ static inline pthread_t test_thread(void *(*main)(void *), void *argument)
 static inline void test_join(pthread_t thread)
 {
 	assert_int_equal(pthread_join(thread, NULL), 0);
+}
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define TEST_STACKS_ARE_BLOATED 1
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define TEST_STACKS_ARE_BLOATED 1
+#endif
+
+/* Runs MAIN in a thread that would crash if it needed more than the smallest stack that POSIX allows. */
+static inline void test_on_the_smallest_stack(void *(*main)(void *), void *argument)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+#ifndef TEST_STACKS_ARE_BLOATED /* a sanitizer's frames are larger */
+	assert_int_equal(pthread_attr_setstacksize(&attributes, (size_t)PTHREAD_STACK_MIN), 0);
+#endif
+	assert_int_equal(pthread_create(&thread, &attributes, main, argument), 0);
+	test_join(thread);
+	pthread_attr_destroy(&attributes);
 }
 
 /* Zeroed memory that a forked child shares. */

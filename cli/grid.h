@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The options that span a grid of cells: which locks, with how many threads and
+ * which loads, in which scenarios, how long and how often. The same for every
+ * subcommand that measures. What appears twice in a list is measured once.
+ *
+ * Those whose only failure is the user's return 0 or -1, the others CLI_OK,
+ * CLI_USAGE or CLI_FAILED; ERROR says why.
+ */
+#ifndef GUESTSYNC_CLI_GRID_H
+#define GUESTSYNC_CLI_GRID_H
+
+#include "bench/error.h"
+#include "bench/rounds.h"
+
+/*
+ * Calls TAKE for each item of the comma-separated TEXT until one fails. An
+ * empty list, or an empty item, is an error; so OPTION is named.
+ */
+int cli_for_each_item(const char *option, const char *text,
+		      int (*take)(void *context, const char *item, struct bench_error *error), void *context,
+		      struct bench_error *error);
+
+/* A whole number from LEAST to MOST, in digits only. */
+int cli_parse_number(const char *what, const char *text, uint64_t least, uint64_t most, uint64_t *number,
+		     struct bench_error *error);
+
+/* Where TEXT stands in NAMES, or -1. */
+int cli_find_word(const char *text, const char *const *names, int count);
+
+int cli_grid_scenarios(struct bench_settings *settings, const char *list, struct bench_error *error);
+int cli_grid_seconds(struct bench_settings *settings, const char *text, struct bench_error *error);
+int cli_grid_rounds(struct bench_settings *settings, const char *text, unsigned least, struct bench_error *error);
+
+/* Locks and barriers of the kinds that SETTINGS already asks for. */
+int cli_grid_locks(struct bench_settings *settings, const char *list, struct bench_error *error);
+
+/* NULL = 1, as many as CPUs, and four times that. */
+int cli_grid_threads(struct bench_settings *settings, const char *list, struct bench_error *error);
+
+/* THINK_LIST may be NULL: as the critical sections. */
+int cli_grid_loads(struct bench_settings *settings, const char *cs_list, const char *think_list,
+		   struct bench_error *error);
+
+void cli_grid_free(struct bench_settings *settings);
+
+#endif

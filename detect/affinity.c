@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A mask belongs to a thread, not to a process, and programs that care about
+ * speed pin their threads to one CPU each. So we ask for all threads, and stop
+ * as soon as nothing can be added, which for most programs is after the first.
+ */
+#include "detect/affinity.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define THREADS_ASKED_MAX 512 /* a process with more has hardly pinned the rest elsewhere */
+
+/* Adds what thread TID may use (0: the caller); returns how many CPUs there are in OUT now. */
+static int add_thread(struct gsync_cpu_mask *out, pid_t tid)
+{
+	struct gsync_cpu_mask mask = { { 0 } };
+	int count = 0;
+
+	if (sched_getaffinity(tid, sizeof(mask), (cpu_set_t *)(void *)&mask) != 0)
+		memset(&mask, 0, sizeof(mask));
+	for (size_t i = 0; i < sizeof(mask.bits) / sizeof(mask.bits[0]); i++) {
+		out->bits[i] |= mask.bits[i];
+		count += __builtin_popcountl(out->bits[i]);
+	}
+	return count;
+}
+
+static pid_t parse_tid(const char *name)
+{
+	pid_t tid = 0;
+
+	for (; *name >= '0' && *name <= '9' && tid < 100000000; name++)
+		tid = tid * 10 + (*name - '0');
+	return *name == '\0' ? tid : 0;
+}
+
+/* Not opendir: that allocates. */
+static int add_all_threads(struct gsync_cpu_mask *out, int count, int online)
+{
+	int fd = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_Alignas(struct dirent64) char buffer[2048];
+	int asked = 0;
+	long length;
+
+	if (fd < 0)
+		return count;
+	while ((length = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0 && asked < THREADS_ASKED_MAX) {
+		const struct dirent64 *entry;
+
+		for (long at = 0; at < length && count != online; at += entry->d_reclen) {
+			pid_t tid;
+
+			entry = (const void *)(buffer + at);
+			tid = parse_tid(entry->d_name);
+			if (tid != 0 && ++asked <= THREADS_ASKED_MAX)
+				count = add_thread(out, tid);
+		}
+	}
+	close(fd);
+	return count;
+}
+
+int gsync_affinity_read(struct gsync_cpu_mask *out, int online)
+{
+	int caller_errno = errno;
+	int cancel_state;
+	int count;
+
+	memset(out, 0, sizeof(*out));
+	/* open() would make waiting for a lock a cancellation point. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	count = add_thread(out, 0);
+	if (count > 0 && count != online)
+		count = add_all_threads(out, count, online);
+	pthread_setcancelstate(cancel_state, NULL);
+	errno = caller_errno;
+	return count;
+}

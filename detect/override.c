@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Thresholds that somebody set.
+ *
+ * The environment is read once, before threads can change it, and by a program
+ * that stdio may not have been set up in yet: so its complaints are written
+ * without it. A variable of ours that we do not know is complained about too:
+ * it is a slip of the pen more often than one for a later version.
+ */
+#include "detect/override.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PREFIX "GUESTSYNC_"
+#define LONGEST_SHOWN 40 /* of what the user wrote */
+
+/* A value and whether there is one are one word, so that no reader sees half of a change. */
+#define IS_SET ((uint64_t)1 << 32)
+
+static uint64_t by_environment[GSYNC_THRESHOLD_COUNT];
+static uint64_t by_call[GSYNC_THRESHOLD_COUNT];
+
+static char upper(char c)
+{
+	return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c;
+}
+
+void gsync_override_variable(const struct gsync_threshold *threshold, char out[GSYNC_VARIABLE_SIZE])
+{
+	size_t length = strlen(PREFIX);
+
+	memcpy(out, PREFIX, length);
+	for (const char *at = threshold->name; *at && length < GSYNC_VARIABLE_SIZE - 1; at++)
+		out[length++] = upper(*at);
+	out[length] = '\0';
+}
+
+static __attribute__((format(printf, 2, 3))) void complain(int complaints, const char *format, ...)
+{
+	char line[256];
+	va_list arguments;
+	int length;
+
+	va_start(arguments, format);
+	length = vsnprintf(line, sizeof(line), format, arguments);
+	va_end(arguments);
+	if (length > 0 && write(complaints, line, (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1) < 0)
+		return; /* nobody to tell */
+}
+
+/* A whole decimal number and nothing else. */
+static bool parse(const char *text, uint64_t *out)
+{
+	size_t digits = strspn(text, "0123456789");
+
+	if (digits == 0 || digits > 18 || text[digits] != '\0')
+		return false;
+	for (*out = 0; *text; text++)
+		*out = *out * 10 + (uint64_t)(*text - '0');
+	return true;
+}
+
+static bool in_bounds(const struct gsync_threshold *threshold, uint64_t value)
+{
+	return value >= threshold->least && value <= threshold->most;
+}
+
+static void take(size_t index, const char *variable, const char *text, int complaints)
+{
+	const struct gsync_threshold *threshold = &gsync_thresholds[index];
+	uint64_t value;
+
+	if (parse(text, &value) && in_bounds(threshold, value))
+		by_environment[index] = IS_SET | value;
+	else
+		complain(complaints, "guestsync: %s=%.*s: not a whole number from %u to %u; the default stays\n", variable,
+			 LONGEST_SHOWN, text, threshold->least, threshold->most);
+}
+
+static void read_one(const char *entry, int complaints)
+{
+	char variable[GSYNC_VARIABLE_SIZE];
+	size_t length = strcspn(entry, "=");
+
+	for (size_t i = 0; i < GSYNC_THRESHOLD_COUNT; i++) {
+		gsync_override_variable(&gsync_thresholds[i], variable);
+		if (strlen(variable) == length && memcmp(entry, variable, length) == 0) {
+			take(i, variable, entry + length + (entry[length] == '='), complaints);
+			return;
+		}
+	}
+	complain(complaints, "guestsync: %.*s: no such setting; `guestsync detect --explain` lists them\n",
+		 length < LONGEST_SHOWN ? (int)length : LONGEST_SHOWN, entry);
+}
+
+void gsync_override_read(char *const *environment, int complaints)
+{
+	for (; environment && *environment; environment++)
+		if (strncmp(*environment, PREFIX, strlen(PREFIX)) == 0)
+			read_one(*environment, complaints);
+}
+
+int gsync_override_find(const char *name)
+{
+	for (size_t i = 0; i < GSYNC_THRESHOLD_COUNT; i++)
+		if (strcmp(name, gsync_thresholds[i].name) == 0)
+			return (int)i;
+	return -1;
+}
+
+int gsync_override_set(int index, uint64_t value)
+{
+	if (!in_bounds(&gsync_thresholds[index], value))
+		return ERANGE;
+	/* Relaxed: a setting carries no other data, and whoever publishes it reads it after this in the same thread. */
+	__atomic_store_n(&by_call[index], IS_SET | value, __ATOMIC_RELAXED);
+	return 0;
+}
+
+void gsync_override_reset(int index)
+{
+	__atomic_store_n(&by_call[index], 0, __ATOMIC_RELAXED);
+}
+
+void gsync_override_apply(struct gsync_profile *profile, struct gsync_reasons *reasons)
+{
+	for (size_t i = 0; i < GSYNC_THRESHOLD_COUNT; i++) {
+		uint64_t call = __atomic_load_n(&by_call[i], __ATOMIC_RELAXED);
+		uint64_t setting = (call & IS_SET) != 0 ? call : by_environment[i];
+
+		if ((setting & IS_SET) == 0)
+			continue;
+		*gsync_profile_field(profile, i) = (uint32_t)setting;
+		if (reasons)
+			reasons->why[i] = setting == call ? "set by gsync_profile_set()" : "set by the environment";
+	}
+}

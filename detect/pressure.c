@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Pressure, read off what the CPUs have done between two looks at /proc/stat:
+ * how much of their time others took, in this system or outside it, while
+ * nothing was left over. What our own threads take from each other is none: that
+ * is a crowd, which the locks see for themselves.
+ */
+#include "detect/pressure.h"
+
+#include "detect/clock.h"
+#include "detect/text.h"
+
+#define TEXT_SIZE 6144
+#define NS_PER_TICK 10000000u /* USER_HZ is 100 on every machine we know */
+#define IDLE_ENOUGH_PERCENT 25 /* from there on nobody waits for a CPU for long */
+
+/* Adds the CPU line that goes on at AT. */
+static bool add_line(const char *at, struct gsync_usage *out)
+{
+	uint64_t ticks[GSYNC_CPU_FIELDS];
+
+	if (!gsync_cpu_fields_parse(at, ticks))
+		return false;
+	for (int field = 0; field < GSYNC_CPU_FIELDS; field++) {
+		uint64_t ns = ticks[field] * NS_PER_TICK;
+
+		if (field == GSYNC_CPU_STEAL)
+			out->stolen += ns;
+		else if (field == GSYNC_CPU_IDLE || field == GSYNC_CPU_IOWAIT)
+			out->idle += ns;
+		else
+			out->busy += ns;
+	}
+	return true;
+}
+
+/* Sums the lines "cpuN …" of the CPUs in MASK; returns how many there are. */
+static int add_cpus(const char *text, const struct gsync_cpu_mask *mask, struct gsync_usage *out)
+{
+	int found = 0;
+
+	while ((text = strstr(text, "\ncpu"))) {
+		uint64_t cpu;
+
+		text += strlen("\ncpu");
+		if (*text >= '0' && *text <= '9' && gsync_text_number(&text, &cpu) && cpu < GSYNC_CPUS_MAX &&
+		    gsync_mask_has(mask, (unsigned)cpu) && strchr(text, '\n') && add_line(text, out))
+			found++;
+	}
+	return found;
+}
+
+bool gsync_usage_read(const struct gsync_source *source, const struct gsync_cpu_mask *mask, int mask_count,
+		      struct gsync_usage *out)
+{
+	char text[TEXT_SIZE];
+	struct timespec own;
+
+	memset(out, 0, sizeof(*out));
+	if (!gsync_text_read(source, "/proc/stat", text, sizeof(text)) || !gsync_text_starts(text, "cpu "))
+		return false;
+	/* Where not all lines are to be had, the sum over all CPUs is the next best. */
+	if (mask_count == 0 || add_cpus(text, mask, out) != mask_count) {
+		memset(out, 0, sizeof(*out));
+		if (!add_line(text + strlen("cpu "), out))
+			return false;
+	}
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own) != 0)
+		return false;
+	out->own = (uint64_t)own.tv_sec * 1000000000u + (uint64_t)own.tv_nsec;
+	return true;
+}
+
+/* Counters may be set back: by a suspend, by a CPU that went away. */
+static double since(uint64_t before, uint64_t after)
+{
+	return after > before ? (double)(after - before) : 0;
+}
+
+uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct gsync_usage *after)
+{
+	double busy = since(before->busy, after->busy);
+	double idle = since(before->idle, after->idle);
+	double stolen = since(before->stolen, after->stolen);
+	double own = since(before->own, after->own);
+	double all = busy + idle + stolen;
+	double foreign = busy > own ? busy - own : 0;
+	double spare;
+
+	if (busy + stolen <= 0)
+		return 0;
+	/* A CPU that idles would take whoever waits for one; but what the host takes is gone all the same. */
+	spare = idle * 100 / IDLE_ENOUGH_PERCENT / all;
+	foreign = spare < 1 ? foreign * (1 - spare) / all : 0;
+	stolen /= busy + stolen;
+	return (uint32_t)((foreign > stolen ? foreign : stolen) * 100);
+}

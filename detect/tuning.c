@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Publishing the profile, and keeping it true.
+ *
+ * Whoever writes has claimed the process's only right to (claimant). Published
+ * profiles stand in slots that are used in turn; a slot that was published
+ * before is written again only after a grace period, when no reader can still
+ * be in it. The first rounds of slots cost none, and few processes see so many
+ * changes in their lives.
+ *
+ * What is looked at, and how often, while waiters come by: every LOOK_NS what the
+ * CPUs have done (pressure), every CPUS_NS which CPUs we may use.
+ */
+#include "detect/tuning.h"
+
+#include "detect/facts.h"
+#include "detect/override.h"
+#include "detect/pressure.h"
+
+#include <guestsync/profile.h>
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define SLOTS 8
+#define LOOK_NS 40000000u
+#define CPUS_NS 240000000u
+#define PRESSED_NS 90000000u /* pressure is over by then, if nobody finds it again */
+#define STALE_NS 400000000u /* what happened on average since then says nothing of now */
+#define SLOW_YIELD_NS 500000u
+#define RECESS_NS 10000000u /* until pressure, which forbids yields altogether, has been noticed */
+#define BLIND_RECESS_NS 100000000u /* where it cannot be */
+
+/* In ns: the spin loops read CLOCK_MONOTONIC until the counter has proved itself. */
+const struct gsync_published gsync_untuned = {
+	.tuning = {
+		.spin = 20000,
+		.pressed_spin = 20000,
+		.spin_floor = 20000,
+		.near = 20000,
+		.fair = 1000000,
+		.yield = 50000,
+		.barrier = 20000,
+		.slow_yield = SLOW_YIELD_NS,
+		.yield_recess = BLIND_RECESS_NS,
+		.pressed_most = PRESSED_NS,
+		.repair_ns = 2000000,
+		.backoff = 4,
+		.eager = 1,
+		.yield_places = 8,
+		.barrier_yields = 100,
+		.usable_cpus = 2,
+	},
+};
+
+struct gsync_live gsync_live = { .published = &gsync_untuned };
+
+/* ---- what only the claimant touches */
+
+static struct gsync_published slots[SLOTS];
+static unsigned published_count;
+static struct gsync_conditions conditions;
+static struct gsync_cpu_mask mask;
+static int mask_count;
+static struct gsync_usage usage;
+static uint64_t usage_at, cpus_at; /* monotonic ns; 0 = never */
+static bool blind; /* /proc tells nothing of the CPUs */
+static uint64_t throttled_ns; /* by the cgroups' quotas, so far */
+static uint32_t throttled_percent; /* of our CPUs' time, lately */
+
+/* ---- the claim */
+
+/*
+ * The process that a thread claimed it for; 0 = free. A child that was forked
+ * meanwhile finds its parent's number there and may claim it anew.
+ */
+static pid_t claimant;
+
+static bool try_claim(void)
+{
+	pid_t self = getpid();
+	pid_t seen = __atomic_load_n(&claimant, __ATOMIC_RELAXED);
+
+	return seen != self &&
+	       __atomic_compare_exchange_n(&claimant, &seen, self, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
+static void release_claim(void)
+{
+	__atomic_store_n(&claimant, 0, __ATOMIC_RELEASE);
+}
+
+/* ---- publishing */
+
+/*
+ * liburcu ends the process when the system call that it relies on is refused
+ * later on, by a sandbox that was entered meanwhile: so we ask before.
+ */
+static bool grace_period(void)
+{
+#ifdef SYS_membarrier
+	if (syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0) < 0 && errno != ENOSYS)
+		return false;
+#endif
+	urcu_bp_synchronize_rcu();
+	__tsan_acquire(&gsync_live);
+	return true;
+}
+
+static void convert(const struct gsync_profile *profile, struct gsync_tuning *out)
+{
+	double ticks_per_ns = gsync_ticks_per_ns(&conditions.calibration);
+	double pause_ns = conditions.calibration.pause_ns;
+	double backoff = pause_ns > 0 ? profile->backoff_ns / pause_ns + 0.5 : 1;
+
+	memset(out, 0, sizeof(*out)); /* the padding is compared, too */
+	out->spin = (uint64_t)(profile->spin_ns * ticks_per_ns);
+	out->pressed_spin = (uint64_t)(profile->pressed_spin_ns * ticks_per_ns);
+	out->spin_floor = (uint64_t)(profile->spin_floor_ns * ticks_per_ns);
+	out->near = (uint64_t)(profile->near_ns * ticks_per_ns);
+	out->fair = (uint64_t)(profile->fair_ns * ticks_per_ns);
+	out->yield = (uint64_t)(profile->yield_ns * ticks_per_ns);
+	out->barrier = (uint64_t)(profile->barrier_ns * ticks_per_ns);
+	out->slow_yield = (uint64_t)(SLOW_YIELD_NS * ticks_per_ns);
+	out->yield_recess = (uint64_t)((blind ? BLIND_RECESS_NS : RECESS_NS) * ticks_per_ns);
+	out->pressed_most = (uint64_t)(PRESSED_NS * ticks_per_ns);
+	out->repair_ns = profile->repair_ns;
+	out->backoff = backoff < 1 ? 1 : backoff > 1000 ? 1000 : (uint32_t)backoff;
+	out->eager = profile->eager;
+	out->yield_places = profile->yield_places;
+	out->barrier_yields = profile->barrier_yields;
+	out->usable_cpus = profile->usable_cpus;
+}
+
+static void derive_and_publish(void)
+{
+	struct gsync_published next;
+	struct gsync_published *slot = &slots[published_count % SLOTS];
+
+	memset(&next, 0, sizeof(next));
+	gsync_profile_derive(&next.profile, &next.reasons, &conditions);
+	gsync_override_apply(&next.profile, &next.reasons);
+	convert(&next.profile, &next.tuning);
+	if (memcmp(&next, gsync_published(), sizeof(next)) == 0)
+		return;
+	/* Without a grace period the waiters go on with what they have. */
+	if (published_count >= SLOTS && !grace_period())
+		return;
+	*slot = next;
+	published_count++;
+	/* Release: whoever sees the pointer sees all that was written. */
+	__atomic_store_n(&gsync_live.published, slot, __ATOMIC_RELEASE);
+}
+
+/* ---- looking at the machine */
+
+/* A quota that is used up stops some of our CPUs before the others: what we wait for stands still, too. */
+static void read_throttling(uint64_t now)
+{
+	struct gsync_load load;
+	double share = 0;
+
+	gsync_throttling_read(&gsync_source_machine, &load);
+	if (load.throttled_ns == GSYNC_UNKNOWN)
+		load.throttled_ns = 0;
+	if (cpus_at != 0 && load.throttled_ns > throttled_ns && now > cpus_at)
+		share = (double)(load.throttled_ns - throttled_ns) / (double)(now - cpus_at) / conditions.usable_cpus;
+	throttled_percent = share < 1 ? (uint32_t)(share * 100) : 100;
+	throttled_ns = load.throttled_ns;
+}
+
+static void read_cpus(uint64_t now)
+{
+	struct gsync_cpus cpus;
+
+	gsync_cpus_read(&gsync_source_machine, &cpus);
+	mask_count = gsync_affinity_read(&mask, cpus.online);
+	/* All of them: then the kernel's sum is what we need. */
+	if (mask_count == cpus.online)
+		mask_count = 0;
+	conditions.usable_cpus = cpus.usable;
+	if (cpus.quota > 0)
+		read_throttling(now);
+	else
+		throttled_percent = 0;
+	cpus_at = now;
+}
+
+static uint64_t in_ticks(uint64_t ns)
+{
+	return (uint64_t)((double)ns * gsync_ticks_per_ns(&conditions.calibration));
+}
+
+static void note_pressure(uint32_t taken_percent)
+{
+	uint32_t percent = taken_percent > throttled_percent ? taken_percent : throttled_percent;
+	bool pressed = percent >= gsync_published()->profile.pressure_percent;
+
+	__atomic_store_n(&gsync_live.pressure, percent, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.pressed_until, pressed ? gsync_ticks() + in_ticks(PRESSED_NS) : 0, __ATOMIC_RELAXED);
+}
+
+static void read_pressure(uint64_t now)
+{
+	struct gsync_usage fresh;
+
+	blind = !gsync_usage_read(&gsync_source_machine, &mask, mask_count, &fresh);
+	if (blind)
+		return;
+	note_pressure(usage_at != 0 && now - usage_at < STALE_NS ? gsync_pressure_between(&usage, &fresh) : 0);
+	usage = fresh;
+	usage_at = now;
+}
+
+static void schedule_next_look(void)
+{
+	__atomic_store_n(&gsync_live.next_look, gsync_ticks() + in_ticks(LOOK_NS), __ATOMIC_RELAXED);
+}
+
+void gsync_look_again(void)
+{
+	int caller_errno = errno;
+
+	if (try_claim()) {
+		uint64_t now = gsync_monotonic_ns();
+
+		read_pressure(now);
+		if (now - cpus_at >= CPUS_NS) {
+			read_cpus(now);
+			derive_and_publish();
+		}
+		schedule_next_look();
+		release_claim();
+	}
+	errno = caller_errno;
+}
+
+/* ---- the first time */
+
+static void measure(void)
+{
+	gsync_calibrate(&gsync_source_machine, &conditions.calibration);
+	gsync_hypervisor_glance(&gsync_source_machine, &conditions.guest, &conditions.dedicated);
+	read_cpus(gsync_monotonic_ns());
+	read_pressure(cpus_at);
+	__atomic_store_n(&gsync_clock_counter_usable, conditions.calibration.counter_trusted, __ATOMIC_RELAXED);
+	schedule_next_look();
+	derive_and_publish();
+}
+
+/* True when this process has measured; false when another thread is at it. */
+static bool try_to_settle(void)
+{
+	if (gsync_is_tuned())
+		return true;
+	if (!try_claim())
+		return false;
+	if (!gsync_is_tuned())
+		measure();
+	release_claim();
+	return true;
+}
+
+void gsync_tune(void)
+{
+	int caller_errno = errno;
+
+	try_to_settle();
+	errno = caller_errno;
+}
+
+/* Some milliseconds, once per process: not worth a lock of our own. */
+static void settle(void)
+{
+	int caller_errno = errno;
+
+	while (!try_to_settle())
+		sched_yield();
+	errno = caller_errno;
+}
+
+const struct gsync_calibration *gsync_calibration_of_process(void)
+{
+	settle();
+	return &conditions.calibration;
+}
+
+void gsync_profile_of_process(struct gsync_profile *profile, struct gsync_reasons *reasons)
+{
+	settle();
+	urcu_bp_read_lock();
+	*profile = gsync_published()->profile;
+	if (reasons)
+		*reasons = gsync_published()->reasons;
+	__tsan_release(&gsync_live);
+	urcu_bp_read_unlock();
+}
+
+/* ---- the public calls */
+
+static void republish(void)
+{
+	int caller_errno = errno;
+
+	settle();
+	while (!try_claim())
+		sched_yield();
+	derive_and_publish();
+	release_claim();
+	errno = caller_errno;
+}
+
+int gsync_profile_set(const char *name, uint64_t value)
+{
+	int index = gsync_override_find(name);
+	int error = index < 0 ? ENOENT : gsync_override_set(index, value);
+
+	if (error == 0)
+		republish();
+	return error;
+}
+
+int gsync_profile_get(const char *name, uint64_t *value)
+{
+	int index = gsync_override_find(name);
+	struct gsync_profile profile;
+
+	if (index < 0)
+		return ENOENT;
+	gsync_profile_of_process(&profile, NULL);
+	*value = gsync_profile_value(&profile, (size_t)index);
+	return 0;
+}
+
+int gsync_profile_reset(const char *name)
+{
+	int index = name ? gsync_override_find(name) : 0;
+
+	if (index < 0)
+		return ENOENT;
+	for (int i = name ? index : 0; i <= (name ? index : (int)GSYNC_THRESHOLD_COUNT - 1); i++)
+		gsync_override_reset(i);
+	republish();
+	return 0;
+}
+
+/* ---- loading */
+
+/*
+ * A child must not wait for the grace of readers that are gone with its parent:
+ * liburcu forgets them, if it is told of the fork. The C library forgets these
+ * handlers when the library is unloaded.
+ */
+static __attribute__((constructor)) void load(void)
+{
+	pthread_atfork(urcu_bp_before_fork, urcu_bp_after_fork_parent, urcu_bp_after_fork_child);
+	if (getauxval(AT_SECURE) == 0)
+		gsync_override_read(environ, STDERR_FILENO);
+}

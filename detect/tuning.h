@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The profile as waiters read it, while it is being replaced under them.
+ *
+ * Waiters copy what they need of it under RCU (liburcu's "bp" flavour, which
+ * threads need not register for: ours are the caller's). Whoever is about to
+ * sleep on a lock has time to spare, so it is one of those that now and then
+ * looks at the machine again, and publishes a new profile if that has changed.
+ * No thread of ours is needed; where nobody waits, nothing need be known.
+ */
+#ifndef GUESTSYNC_DETECT_TUNING_H
+#define GUESTSYNC_DETECT_TUNING_H
+
+#include "detect/clock.h"
+#include "detect/profile.h"
+
+#include <urcu/urcu-bp.h>
+
+/* Times in ticks of gsync_ticks(), pauses in PAUSEs. */
+struct gsync_tuning {
+	uint64_t spin;
+	uint64_t pressed_spin;
+	uint64_t spin_floor;
+	uint64_t near;
+	uint64_t fair;
+	uint64_t yield;
+	uint64_t barrier;
+	uint64_t slow_yield;   /* a yield that took this long gave the CPU to somebody else's work */
+	uint64_t yield_recess; /* then nobody yields for this long */
+	uint64_t pressed_most; /* pressure lasts no longer than this, unless it is found again */
+	uint32_t repair_ns;
+	uint32_t backoff;
+	uint32_t eager;
+	uint32_t yield_places;
+	uint32_t barrier_yields;
+	uint32_t usable_cpus;
+};
+
+struct gsync_published {
+	struct gsync_tuning tuning;
+	struct gsync_profile profile;
+	struct gsync_reasons reasons;
+};
+
+/* Read by every waiter, written a few times a second at the most: a line of its own. */
+struct gsync_live {
+	_Alignas(64) const struct gsync_published *published;
+	uint64_t next_look;	/* when, in ticks, somebody should look at the machine again */
+	uint64_t pressed_until; /* there is pressure, if this lies ahead; in ticks, 0 = none */
+	uint32_t pressure;	/* percent, for display */
+};
+
+extern struct gsync_live gsync_live;
+
+/* Guesses that are safe on any machine, until this process has measured. */
+extern const struct gsync_published gsync_untuned;
+
+/* For ThreadSanitizer, which does not see into liburcu: a grace period orders what readers did before what follows. */
+#if defined(__SANITIZE_THREAD__)
+#define GSYNC_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define GSYNC_TSAN 1
+#endif
+#endif
+#ifdef GSYNC_TSAN
+void __tsan_acquire(void *address);
+void __tsan_release(void *address);
+#else
+#define __tsan_acquire(address) ((void)(address))
+#define __tsan_release(address) ((void)(address))
+#endif
+
+/* Acquire: pairs with the release that publishes. Valid until the caller's RCU read-side section ends. */
+static inline const struct gsync_published *gsync_published(void)
+{
+	return __atomic_load_n(&gsync_live.published, __ATOMIC_ACQUIRE);
+}
+
+static inline struct gsync_tuning gsync_tuning(void)
+{
+	struct gsync_tuning copy;
+
+	urcu_bp_read_lock();
+	copy = gsync_published()->tuning;
+	__tsan_release(&gsync_live);
+	urcu_bp_read_unlock();
+	return copy;
+}
+
+static inline bool gsync_is_tuned(void)
+{
+	return gsync_published() != &gsync_untuned;
+}
+
+/* A mark that is stale, or torn from another, lies neither before nor shortly after NOW. */
+static inline bool gsync_lies_ahead(uint64_t mark, uint64_t now, uint64_t horizon)
+{
+	return mark - now - 1 < horizon;
+}
+
+/* Others take the CPUs that this process wants: an awake waiter waits in vain more often than not. */
+static inline bool gsync_is_pressed(const struct gsync_tuning *tuning)
+{
+	uint64_t until = __atomic_load_n(&gsync_live.pressed_until, __ATOMIC_RELAXED);
+
+	return until != 0 && gsync_lies_ahead(until, gsync_ticks(), tuning->pressed_most);
+}
+
+/* Measures, unless this process has, or another thread is about it. Leaves errno alone. */
+void gsync_tune(void);
+
+/* Looks at the machine, if nobody has for a while. Leaves errno alone. */
+void gsync_look_again(void);
+
+static inline void gsync_look_if_due(uint64_t now)
+{
+	/* Signed: a time that is past, by however much. */
+	if ((int64_t)(now - __atomic_load_n(&gsync_live.next_look, __ATOMIC_RELAXED)) >= 0 && gsync_is_tuned())
+		gsync_look_again();
+}
+
+/*
+ * The measurements and thresholds of this process; the first call measures, a
+ * second caller meanwhile waits. The calibration stays the same ever after.
+ */
+const struct gsync_calibration *gsync_calibration_of_process(void);
+void gsync_profile_of_process(struct gsync_profile *profile, struct gsync_reasons *reasons);
+
+#endif
