@@ -22,7 +22,6 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
@@ -62,12 +61,42 @@ struct gsync_live gsync_live = { .published = &gsync_untuned };
 /* ---- what only the claimant touches */
 
 static struct gsync_published slots[SLOTS];
-static unsigned published_count;
+static uint64_t published_count;
 static struct gsync_conditions conditions;
 static struct gsync_cpu_mask mask;
 static int mask_count;
 static struct gsync_usage usage;
 static uint64_t usage_at, cpus_at; /* monotonic ns; 0 = never */
+
+/* ---- manners */
+
+/* What callers must not notice: that errno changes, or that what we call here and in liburcu may be cancelled. */
+struct manners {
+	int caller_errno;
+	int cancel_state;
+};
+
+static struct manners keep(void)
+{
+	struct manners manners = { .caller_errno = errno };
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &manners.cancel_state);
+	return manners;
+}
+
+static void give_back(const struct manners *manners)
+{
+	pthread_setcancelstate(manners->cancel_state, NULL);
+	errno = manners->caller_errno;
+}
+
+/* Not sched_yield(): under a real-time policy that would keep the one we wait for off this CPU for good. */
+static void wait_a_moment(void)
+{
+	struct timespec moment = gsync_timespec(100000);
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+}
 
 /* ---- the claim */
 
@@ -94,15 +123,27 @@ static void release_claim(void)
 /* ---- publishing */
 
 /*
- * liburcu ends the process when the system call that it relies on is refused
- * later on, by a sandbox that was entered meanwhile: so we ask before.
+ * liburcu relies on membarrier(2), if that was there when it was loaded, and ends
+ * the process when it is refused later on, by a sandbox that was entered
+ * meanwhile: so we ask before, by the call that it will make. A sandbox may well
+ * say ENOSYS, so what is said does not matter.
  */
-static bool grace_period(void)
+static bool relies_on_membarrier;
+
+static long call_membarrier(int command)
 {
 #ifdef SYS_membarrier
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0) < 0 && errno != ENOSYS)
-		return false;
+	return syscall(SYS_membarrier, command, 0);
+#else
+	(void)command;
+	return -1;
 #endif
+}
+
+static bool grace_period(void)
+{
+	if (relies_on_membarrier && call_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0)
+		return false;
 	urcu_bp_synchronize_rcu();
 	__tsan_acquire(&gsync_live);
 	return true;
@@ -193,12 +234,15 @@ static void read_pressure(uint64_t now)
 
 static void schedule_next_look(void)
 {
-	__atomic_store_n(&gsync_live.next_look, gsync_ticks() + in_ticks(LOOK_NS), __ATOMIC_RELAXED);
+	uint64_t interval = in_ticks(LOOK_NS);
+
+	__atomic_store_n(&gsync_live.look_interval, interval, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.next_look, gsync_ticks() + interval, __ATOMIC_RELAXED);
 }
 
 void gsync_look_again(void)
 {
-	int caller_errno = errno;
+	struct manners manners = keep();
 
 	if (try_claim()) {
 		uint64_t now = gsync_monotonic_ns();
@@ -211,7 +255,7 @@ void gsync_look_again(void)
 		schedule_next_look();
 		release_claim();
 	}
-	errno = caller_errno;
+	give_back(&manners);
 }
 
 /* ---- the first time */
@@ -244,20 +288,20 @@ static bool try_to_settle(void)
 
 void gsync_tune(void)
 {
-	int caller_errno = errno;
+	struct manners manners = keep();
 
 	try_to_settle();
-	errno = caller_errno;
+	give_back(&manners);
 }
 
 /* Some milliseconds, once per process: not worth a lock of our own. */
 static void settle(void)
 {
-	int caller_errno = errno;
+	struct manners manners = keep();
 
 	while (!try_to_settle())
-		sched_yield();
-	errno = caller_errno;
+		wait_a_moment();
+	give_back(&manners);
 }
 
 const struct gsync_calibration *gsync_calibration_of_process(void)
@@ -281,14 +325,14 @@ void gsync_profile_of_process(struct gsync_profile *profile, struct gsync_reason
 
 static void republish(void)
 {
-	int caller_errno = errno;
+	struct manners manners = keep();
 
 	settle();
 	while (!try_claim())
-		sched_yield();
+		wait_a_moment();
 	derive_and_publish();
 	release_claim();
-	errno = caller_errno;
+	give_back(&manners);
 }
 
 int gsync_profile_set(const char *name, uint64_t value)
@@ -329,11 +373,11 @@ int gsync_profile_reset(const char *name)
 
 /*
  * A child must not wait for the grace of readers that are gone with its parent:
- * liburcu forgets them, if it is told of the fork. The C library forgets these
- * handlers when the library is unloaded.
+ * liburcu forgets them, if it is told of the fork.
  */
 static __attribute__((constructor)) void load(void)
 {
+	relies_on_membarrier = call_membarrier(MEMBARRIER_CMD_QUERY) > 0;
 	pthread_atfork(urcu_bp_before_fork, urcu_bp_after_fork_parent, urcu_bp_after_fork_child);
 	if (getauxval(AT_SECURE) == 0)
 		gsync_override_read(environ, STDERR_FILENO);

@@ -45,6 +45,7 @@ struct gsync_published {
 struct gsync_live {
 	_Alignas(64) const struct gsync_published *published;
 	uint64_t next_look;	/* when, in ticks, somebody should look at the machine again */
+	uint64_t look_interval; /* in ticks; next_look is never further ahead, unless the clock was set back */
 	uint64_t pressed_until; /* there is pressure, if this lies ahead; in ticks, 0 = none */
 	uint32_t pressure;	/* percent, for display */
 };
@@ -114,8 +115,11 @@ void gsync_look_again(void);
 
 static inline void gsync_look_if_due(uint64_t now)
 {
-	/* Signed: a time that is past, by however much. */
-	if ((int64_t)(now - __atomic_load_n(&gsync_live.next_look, __ATOMIC_RELAXED)) >= 0 && gsync_is_tuned())
+	uint64_t next = __atomic_load_n(&gsync_live.next_look, __ATOMIC_RELAXED);
+	uint64_t interval = __atomic_load_n(&gsync_live.look_interval, __ATOMIC_RELAXED);
+
+	/* Twice: the counters of two CPUs need not agree, nor these two values with each other. */
+	if (!gsync_lies_ahead(next, now, 2 * interval) && gsync_is_tuned())
 		gsync_look_again();
 }
 
