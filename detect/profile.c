@@ -108,6 +108,12 @@ static struct gsync_choice barrier_yields(const struct gsync_conditions *conditi
 	return (struct gsync_choice){ 100, "with more participants than CPUs somebody has none: room for them at once" };
 }
 
+static struct gsync_choice look(const struct gsync_conditions *conditions)
+{
+	(void)conditions;
+	return (struct gsync_choice){ 40000000, "the kernel counts CPU time in ticks of 10 ms: a shorter look would see noise" };
+}
+
 static struct gsync_choice pressure(const struct gsync_conditions *conditions)
 {
 	(void)conditions;
@@ -135,6 +141,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "yield_places", 0, 1000000, "places from its turn a waiter must be for that", yield_places },
 	{ "barrier_ns", 0, NS_MOST, "ns, a barrier spins when all participants can have a CPU", patience },
 	{ "barrier_yields", 0, 1000000, "yields, after that or instead, before it sleeps", barrier_yields },
+	{ "look_ns", 0, NS_MOST, "ns, between two looks at what the machine does; 0 = never look again", look },
 	{ "pressure_percent", 1, 100, "percent of our CPUs taken by others: from there on waiters spin less", pressure },
 	{ "usable_cpus", 1, 1000000, "CPUs that these rules count on", usable },
 };
