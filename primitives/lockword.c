@@ -145,24 +145,23 @@ static bool take(gsync_lockword_t *lock, uint32_t seen, const struct waiter *sel
 
 /*
  * How long this thread's waits last that end while it spins, in ticks, on
- * average; 0 = not known. Who has waited for several times that waits for
- * somebody who is off the CPU, and need not use up a patience that is made for
- * the longest critical sections.
+ * average; 0 = not known. Under pressure, who has waited for several times that
+ * waits for somebody who is off the CPU; without, longer spins cost less than
+ * sleeping too early now and then.
  */
 static __thread uint32_t usual_wait __attribute__((tls_model("initial-exec")));
 
 #define TIMES_USUAL 4
 
-static uint64_t patience(const struct gsync_tuning *tuning)
+static uint64_t pressed_patience(const struct gsync_tuning *tuning)
 {
-	uint64_t most = gsync_is_pressed(tuning) ? tuning->pressed_spin : tuning->spin;
 	uint64_t learned = (uint64_t)usual_wait * TIMES_USUAL;
 
 	if (usual_wait == 0)
-		return most;
+		return tuning->pressed_spin;
 	if (learned < tuning->spin_floor)
 		learned = tuning->spin_floor;
-	return learned < most ? learned : most;
+	return learned < tuning->pressed_spin ? learned : tuning->pressed_spin;
 }
 
 static void learn(uint64_t waited)
@@ -176,14 +175,16 @@ static void learn(uint64_t waited)
 static bool spin(gsync_lockword_t *lock, const struct waiter *self)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
+	bool pressed = gsync_is_pressed(&tuning);
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, patience(&tuning), tuning.backoff);
+	gsync_spin_start(&spin, pressed ? pressed_patience(&tuning) : tuning.spin, tuning.backoff);
 	do {
 		uint32_t seen = look(lock);
 
 		if (can_take(seen, self) && take(lock, seen, self)) {
-			learn(gsync_spin_elapsed(&spin));
+			if (pressed)
+				learn(gsync_spin_elapsed(&spin));
 			return true;
 		}
 		/* Granted to those who have slept: make room for them. */
@@ -191,7 +192,8 @@ static bool spin(gsync_lockword_t *lock, const struct waiter *self)
 			gsync_spin_yield();
 	} while (gsync_spin_again(&spin));
 	/* The next wait gets the whole patience: perhaps critical sections are longer here. */
-	usual_wait = 0;
+	if (pressed)
+		usual_wait = 0;
 	return false;
 }
 
