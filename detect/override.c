@@ -48,7 +48,12 @@ static __attribute__((format(printf, 2, 3))) void complain(int complaints, const
 	va_start(arguments, format);
 	length = vsnprintf(line, sizeof(line), format, arguments);
 	va_end(arguments);
-	if (length > 0 && write(complaints, line, (size_t)length < sizeof(line) ? (size_t)length : sizeof(line) - 1) < 0)
+	length = length < (int)sizeof(line) ? length : (int)sizeof(line) - 1;
+	/* What the user wrote may hold anything; a complaint is one line. */
+	for (int i = 0; i < length - 1; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	if (length > 0 && write(complaints, line, (size_t)length) < 0)
 		return; /* nobody to tell */
 }
 

@@ -59,8 +59,8 @@ static struct gsync_choice spin_floor(const struct gsync_conditions *conditions)
 	struct gsync_choice spin = patience(conditions);
 
 	if (spin.value != 0)
-		spin = (struct gsync_choice){ 1000, "a waiter learns how long waits last, and spins four times that: but not "
-						    "less than a few cache misses take" };
+		spin = (struct gsync_choice){ 1000, "under pressure a waiter learns how long waits last, and spins four times "
+						    "that: but not less than a few cache misses take" };
 	return spin;
 }
 
@@ -108,6 +108,12 @@ static struct gsync_choice barrier_yields(const struct gsync_conditions *conditi
 	return (struct gsync_choice){ 100, "with more participants than CPUs somebody has none: room for them at once" };
 }
 
+static struct gsync_choice look(const struct gsync_conditions *conditions)
+{
+	(void)conditions;
+	return (struct gsync_choice){ 40000000, "the kernel counts CPU time in ticks of 10 ms: a shorter look would see noise" };
+}
+
 static struct gsync_choice pressure(const struct gsync_conditions *conditions)
 {
 	(void)conditions;
@@ -125,7 +131,7 @@ static struct gsync_choice usable(const struct gsync_conditions *conditions)
 const struct gsync_threshold gsync_thresholds[] = {
 	{ "spin_ns", 0, NS_MOST, "ns, a waiter of a mutex or spinlock spins before it sleeps", patience },
 	{ "pressed_spin_ns", 0, NS_MOST, "ns, the same while others want our CPUs", pressed_spin },
-	{ "spin_floor_ns", 0, NS_MOST, "ns, the least of both, however short its waits have been so far", spin_floor },
+	{ "spin_floor_ns", 0, NS_MOST, "ns, the least of that, however short its waits have been so far", spin_floor },
 	{ "backoff_ns", 0, 1000000, "ns, its longest pause between two looks at the lock", backoff },
 	{ "fair_ns", 1000, NS_MOST, "ns, a mutex with sleepers is handed to one of them this often", fair },
 	{ "repair_ns", 10000, NS_MOST, "ns, until a missed wake-up of a mutex or spinlock is repaired", repair },
@@ -135,6 +141,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "yield_places", 0, 1000000, "places from its turn a waiter must be for that", yield_places },
 	{ "barrier_ns", 0, NS_MOST, "ns, a barrier spins when all participants can have a CPU", patience },
 	{ "barrier_yields", 0, 1000000, "yields, after that or instead, before it sleeps", barrier_yields },
+	{ "look_ns", 0, NS_MOST, "ns, between two looks at what the machine does; 0 = never look again", look },
 	{ "pressure_percent", 1, 100, "percent of our CPUs taken by others: from there on waiters spin less", pressure },
 	{ "usable_cpus", 1, 1000000, "CPUs that these rules count on", usable },
 };

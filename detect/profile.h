@@ -60,6 +60,7 @@ struct gsync_profile {
 	uint32_t yield_places;
 	uint32_t barrier_ns;
 	uint32_t barrier_yields;
+	uint32_t look_ns;
 	uint32_t pressure_percent;
 	uint32_t usable_cpus;
 };

@@ -2,37 +2,35 @@
 /*
  * Publishing the profile, and keeping it true.
  *
- * Whoever writes has claimed the process's only right to (claimant). Published
+ * Whoever writes has claimed the process's only right to (claim). Published
  * profiles stand in slots that are used in turn; a slot that was published
  * before is written again only after a grace period, when no reader can still
  * be in it. The first rounds of slots cost none, and few processes see so many
  * changes in their lives.
  *
- * What is looked at, and how often, while waiters come by: every LOOK_NS what the
- * CPUs have done (pressure), every CPUS_NS which CPUs we may use.
+ * What is looked at, while waiters come by: every look_ns what the CPUs have
+ * done (pressure), every sixth time which CPUs we may use.
  */
 #include "detect/tuning.h"
 
 #include "detect/facts.h"
 #include "detect/override.h"
 #include "detect/pressure.h"
+#include "detect/process.h"
 
 #include <guestsync/profile.h>
 
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define SLOTS 8
-#define LOOK_NS 40000000u
-#define CPUS_NS 240000000u
-#define PRESSED_NS 90000000u /* pressure is over by then, if nobody finds it again */
-#define STALE_NS 400000000u /* what happened on average since then says nothing of now */
+#define LOOKS_PER_CPUS 6u
+#define STALE_LOOKS 10u /* what happened on average since then says nothing of now */
 #define SLOW_YIELD_NS 500000u
 #define RECESS_NS 10000000u /* until pressure, which forbids yields altogether, has been noticed */
 #define BLIND_RECESS_NS 100000000u /* where it cannot be */
@@ -49,7 +47,7 @@ const struct gsync_published gsync_untuned = {
 		.barrier = 20000,
 		.slow_yield = SLOW_YIELD_NS,
 		.yield_recess = BLIND_RECESS_NS,
-		.pressed_most = PRESSED_NS,
+		.pressed_most = 60000000,
 		.repair_ns = 2000000,
 		.backoff = 4,
 		.eager = 1,
@@ -64,50 +62,98 @@ struct gsync_live gsync_live = { .published = &gsync_untuned };
 /* ---- what only the claimant touches */
 
 static struct gsync_published slots[SLOTS];
-static unsigned published_count;
+static uint64_t published_count;
 static struct gsync_conditions conditions;
 static struct gsync_cpu_mask mask;
 static int mask_count;
 static struct gsync_usage usage;
 static uint64_t usage_at, cpus_at; /* monotonic ns; 0 = never */
+static uint64_t looks;
 static bool blind; /* /proc tells nothing of the CPUs */
 static uint64_t throttled_ns; /* by the cgroups' quotas, so far */
 static uint32_t throttled_percent; /* of our CPUs' time, lately */
 
+/* ---- manners */
+
+/* What callers must not notice: that errno changes, or that what we call here and in liburcu may be cancelled. */
+struct manners {
+	int caller_errno;
+	int cancel_state;
+};
+
+static struct manners keep(void)
+{
+	struct manners manners = { .caller_errno = errno };
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &manners.cancel_state);
+	return manners;
+}
+
+static void give_back(const struct manners *manners)
+{
+	pthread_setcancelstate(manners->cancel_state, NULL);
+	errno = manners->caller_errno;
+}
+
+/* Not sched_yield(): under a real-time policy that would keep the one we wait for off this CPU for good. */
+static void wait_a_moment(void)
+{
+	struct timespec moment = gsync_timespec(100000);
+
+	clock_nanosleep(CLOCK_MONOTONIC, 0, &moment, NULL);
+}
+
 /* ---- the claim */
 
 /*
- * The process that a thread claimed it for; 0 = free. A child that was forked
- * meanwhile finds its parent's number there and may claim it anew.
+ * 1 = claimed. A child that was forked meanwhile finds it free: the claimant is
+ * not among its threads. Where no such word is to be had, a child of a process
+ * that was just looking keeps the profile that it was born with.
  */
-static pid_t claimant;
+static uint32_t *claim(void)
+{
+	static uint32_t plain;
+	uint32_t *word = gsync_process_word(GSYNC_PROCESS_CLAIM);
+
+	return word ? word : &plain;
+}
 
 static bool try_claim(void)
 {
-	pid_t self = getpid();
-	pid_t seen = __atomic_load_n(&claimant, __ATOMIC_RELAXED);
+	uint32_t free = 0;
 
-	return seen != self &&
-	       __atomic_compare_exchange_n(&claimant, &seen, self, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(claim(), &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 static void release_claim(void)
 {
-	__atomic_store_n(&claimant, 0, __ATOMIC_RELEASE);
+	__atomic_store_n(claim(), 0, __ATOMIC_RELEASE);
 }
 
 /* ---- publishing */
 
 /*
- * liburcu ends the process when the system call that it relies on is refused
- * later on, by a sandbox that was entered meanwhile: so we ask before.
+ * liburcu relies on membarrier(2), if that was there when it was loaded, and ends
+ * the process when it is refused later on, by a sandbox that was entered
+ * meanwhile: so we ask before, by the call that it will make. A sandbox may well
+ * say ENOSYS, so what is said does not matter.
  */
-static bool grace_period(void)
+static bool relies_on_membarrier;
+
+static long call_membarrier(int command)
 {
 #ifdef SYS_membarrier
-	if (syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0) < 0 && errno != ENOSYS)
-		return false;
+	return syscall(SYS_membarrier, command, 0);
+#else
+	(void)command;
+	return -1;
 #endif
+}
+
+static bool grace_period(void)
+{
+	if (relies_on_membarrier && call_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0)
+		return false;
 	urcu_bp_synchronize_rcu();
 	__tsan_acquire(&gsync_live);
 	return true;
@@ -129,7 +175,8 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->barrier = (uint64_t)(profile->barrier_ns * ticks_per_ns);
 	out->slow_yield = (uint64_t)(SLOW_YIELD_NS * ticks_per_ns);
 	out->yield_recess = (uint64_t)((blind ? BLIND_RECESS_NS : RECESS_NS) * ticks_per_ns);
-	out->pressed_most = (uint64_t)(PRESSED_NS * ticks_per_ns);
+	/* One look and a half: a calm one between two others is noise, and soon after the last of them it is over. */
+	out->pressed_most = (uint64_t)(profile->look_ns * 1.5 * ticks_per_ns);
 	out->repair_ns = profile->repair_ns;
 	out->backoff = backoff < 1 ? 1 : backoff > 1000 ? 1000 : (uint32_t)backoff;
 	out->eager = profile->eager;
@@ -138,7 +185,8 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->usable_cpus = profile->usable_cpus;
 }
 
-static void derive_and_publish(void)
+/* False when waiters cannot be given what is new: without a grace period they go on with what they have. */
+static bool derive_and_publish(void)
 {
 	struct gsync_published next;
 	struct gsync_published *slot = &slots[published_count % SLOTS];
@@ -148,14 +196,14 @@ static void derive_and_publish(void)
 	gsync_override_apply(&next.profile, &next.reasons);
 	convert(&next.profile, &next.tuning);
 	if (memcmp(&next, gsync_published(), sizeof(next)) == 0)
-		return;
-	/* Without a grace period the waiters go on with what they have. */
+		return true;
 	if (published_count >= SLOTS && !grace_period())
-		return;
+		return false;
 	*slot = next;
 	published_count++;
 	/* Release: whoever sees the pointer sees all that was written. */
 	__atomic_store_n(&gsync_live.published, slot, __ATOMIC_RELEASE);
+	return true;
 }
 
 /* ---- looking at the machine */
@@ -180,10 +228,8 @@ static void read_cpus(uint64_t now)
 	struct gsync_cpus cpus;
 
 	gsync_cpus_read(&gsync_source_machine, &cpus);
-	mask_count = gsync_affinity_read(&mask, cpus.online);
 	/* All of them: then the kernel's sum is what we need. */
-	if (mask_count == cpus.online)
-		mask_count = 0;
+	mask_count = cpus.affinity == cpus.online ? 0 : gsync_affinity_read(&mask, cpus.online);
 	conditions.usable_cpus = cpus.usable;
 	if (cpus.quota > 0)
 		read_throttling(now);
@@ -197,13 +243,19 @@ static uint64_t in_ticks(uint64_t ns)
 	return (uint64_t)((double)ns * gsync_ticks_per_ns(&conditions.calibration));
 }
 
+/* Once there is pressure, half of it is enough for it to go on. */
 static void note_pressure(uint32_t taken_percent)
 {
 	uint32_t percent = taken_percent > throttled_percent ? taken_percent : throttled_percent;
-	bool pressed = percent >= gsync_published()->profile.pressure_percent;
+	const struct gsync_published *published = gsync_published();
+	uint32_t enough = published->profile.pressure_percent;
+	uint64_t now = gsync_ticks();
 
+	if (gsync_is_pressed(&published->tuning))
+		enough /= 2;
 	__atomic_store_n(&gsync_live.pressure, percent, __ATOMIC_RELAXED);
-	__atomic_store_n(&gsync_live.pressed_until, pressed ? gsync_ticks() + in_ticks(PRESSED_NS) : 0, __ATOMIC_RELAXED);
+	if (percent >= enough)
+		__atomic_store_n(&gsync_live.pressed_until, now + published->tuning.pressed_most, __ATOMIC_RELAXED);
 }
 
 static void read_pressure(uint64_t now)
@@ -213,32 +265,36 @@ static void read_pressure(uint64_t now)
 	blind = !gsync_usage_read(&gsync_source_machine, &mask, mask_count, &fresh);
 	if (blind)
 		return;
-	note_pressure(usage_at != 0 && now - usage_at < STALE_NS ? gsync_pressure_between(&usage, &fresh) : 0);
+	if (usage_at != 0 && now - usage_at < STALE_LOOKS * (uint64_t)gsync_published()->profile.look_ns)
+		note_pressure(gsync_pressure_between(&usage, &fresh));
 	usage = fresh;
 	usage_at = now;
 }
 
 static void schedule_next_look(void)
 {
-	__atomic_store_n(&gsync_live.next_look, gsync_ticks() + in_ticks(LOOK_NS), __ATOMIC_RELAXED);
+	uint64_t interval = in_ticks(gsync_published()->profile.look_ns);
+
+	__atomic_store_n(&gsync_live.look_interval, interval, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.next_look, gsync_ticks() + interval, __ATOMIC_RELAXED);
 }
 
 void gsync_look_again(void)
 {
-	int caller_errno = errno;
+	struct manners manners = keep();
 
 	if (try_claim()) {
 		uint64_t now = gsync_monotonic_ns();
 
 		read_pressure(now);
-		if (now - cpus_at >= CPUS_NS) {
+		if (++looks % LOOKS_PER_CPUS == 0) {
 			read_cpus(now);
 			derive_and_publish();
 		}
 		schedule_next_look();
 		release_claim();
 	}
-	errno = caller_errno;
+	give_back(&manners);
 }
 
 /* ---- the first time */
@@ -250,8 +306,8 @@ static void measure(void)
 	read_cpus(gsync_monotonic_ns());
 	read_pressure(cpus_at);
 	__atomic_store_n(&gsync_clock_counter_usable, conditions.calibration.counter_trusted, __ATOMIC_RELAXED);
-	schedule_next_look();
 	derive_and_publish();
+	schedule_next_look();
 }
 
 /* True when this process has measured; false when another thread is at it. */
@@ -269,20 +325,20 @@ static bool try_to_settle(void)
 
 void gsync_tune(void)
 {
-	int caller_errno = errno;
+	struct manners manners = keep();
 
 	try_to_settle();
-	errno = caller_errno;
+	give_back(&manners);
 }
 
 /* Some milliseconds, once per process: not worth a lock of our own. */
 static void settle(void)
 {
-	int caller_errno = errno;
+	struct manners manners = keep();
 
 	while (!try_to_settle())
-		sched_yield();
-	errno = caller_errno;
+		wait_a_moment();
+	give_back(&manners);
 }
 
 const struct gsync_calibration *gsync_calibration_of_process(void)
@@ -304,16 +360,19 @@ void gsync_profile_of_process(struct gsync_profile *profile, struct gsync_reason
 
 /* ---- the public calls */
 
-static void republish(void)
+static int republish(void)
 {
-	int caller_errno = errno;
+	struct manners manners = keep();
+	bool published;
 
 	settle();
 	while (!try_claim())
-		sched_yield();
-	derive_and_publish();
+		wait_a_moment();
+	published = derive_and_publish();
+	schedule_next_look();
 	release_claim();
-	errno = caller_errno;
+	give_back(&manners);
+	return published ? 0 : EPERM;
 }
 
 int gsync_profile_set(const char *name, uint64_t value)
@@ -321,9 +380,7 @@ int gsync_profile_set(const char *name, uint64_t value)
 	int index = gsync_override_find(name);
 	int error = index < 0 ? ENOENT : gsync_override_set(index, value);
 
-	if (error == 0)
-		republish();
-	return error;
+	return error == 0 ? republish() : error;
 }
 
 int gsync_profile_get(const char *name, uint64_t *value)
@@ -346,19 +403,18 @@ int gsync_profile_reset(const char *name)
 		return ENOENT;
 	for (int i = name ? index : 0; i <= (name ? index : (int)GSYNC_THRESHOLD_COUNT - 1); i++)
 		gsync_override_reset(i);
-	republish();
-	return 0;
+	return republish();
 }
 
 /* ---- loading */
 
 /*
  * A child must not wait for the grace of readers that are gone with its parent:
- * liburcu forgets them, if it is told of the fork. The C library forgets these
- * handlers when the library is unloaded.
+ * liburcu forgets them, if it is told of the fork.
  */
 static __attribute__((constructor)) void load(void)
 {
+	relies_on_membarrier = call_membarrier(MEMBARRIER_CMD_QUERY) > 0;
 	pthread_atfork(urcu_bp_before_fork, urcu_bp_after_fork_parent, urcu_bp_after_fork_child);
 	if (getauxval(AT_SECURE) == 0)
 		gsync_override_read(environ, STDERR_FILENO);

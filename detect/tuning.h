@@ -14,6 +14,8 @@
 #include "detect/clock.h"
 #include "detect/profile.h"
 
+/* Its inline functions are meant for all programs, under whatever licence. */
+#define _LGPL_SOURCE
 #include <urcu/urcu-bp.h>
 
 /* Times in ticks of gsync_ticks(), pauses in PAUSEs. */
@@ -46,6 +48,7 @@ struct gsync_published {
 struct gsync_live {
 	_Alignas(64) const struct gsync_published *published;
 	uint64_t next_look;	/* when, in ticks, somebody should look at the machine again */
+	uint64_t look_interval; /* in ticks; next_look is never further ahead, unless the clock was set back; 0 = never look */
 	uint64_t pressed_until; /* there is pressure, if this lies ahead; in ticks, 0 = none */
 	uint32_t pressure;	/* percent, for display */
 };
@@ -115,8 +118,11 @@ void gsync_look_again(void);
 
 static inline void gsync_look_if_due(uint64_t now)
 {
-	/* Signed: a time that is past, by however much. */
-	if ((int64_t)(now - __atomic_load_n(&gsync_live.next_look, __ATOMIC_RELAXED)) >= 0 && gsync_is_tuned())
+	uint64_t next = __atomic_load_n(&gsync_live.next_look, __ATOMIC_RELAXED);
+	uint64_t interval = __atomic_load_n(&gsync_live.look_interval, __ATOMIC_RELAXED);
+
+	/* Twice: the counters of two CPUs need not agree, nor these two values with each other. */
+	if (interval != 0 && !gsync_lies_ahead(next, now, 2 * interval))
 		gsync_look_again();
 }
 

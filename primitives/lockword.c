@@ -68,10 +68,9 @@
  */
 #include "primitives/lockword.h"
 
+#include "detect/process.h"
 #include "primitives/futex.h"
 #include "primitives/spin.h"
-
-#include <sys/mman.h>
 
 #define L GSYNC_LOCKWORD_L_
 #define P (0xffu << 8)
@@ -97,25 +96,6 @@ int gsync_lockword_destroy(gsync_lockword_t *lock)
 	return (__atomic_load_n(&lock->word, __ATOMIC_ACQUIRE) & L) == 0 ? 0 : EBUSY;
 }
 
-/* A word that reads 0 in a process until it is written there: the kernel clears it in a child. NULL = not to be had. */
-static uint32_t *own_word(void)
-{
-	static uint32_t *word;
-	uint32_t *seen = __atomic_load_n(&word, __ATOMIC_ACQUIRE);
-	uint32_t *page;
-
-	if (seen)
-		return seen;
-	page = mmap(NULL, sizeof(*page), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (page == MAP_FAILED)
-		return NULL;
-	if (madvise(page, sizeof(*page), MADV_WIPEONFORK) == 0 &&
-	    __atomic_compare_exchange_n(&word, &seen, page, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-		return page;
-	munmap(page, sizeof(*page));
-	return seen;
-}
-
 /*
  * This process as a value of P: one more than the nearest ancestor that had one.
  * Comes round after 255. 0 = unknown: then every waiter that sets W is a guard.
@@ -123,11 +103,9 @@ static uint32_t *own_word(void)
 static uint32_t process_mark(void)
 {
 	static uint32_t last; /* inherited by children */
-	int caller_errno = errno;
-	uint32_t *own = own_word();
+	uint32_t *own = gsync_process_word(GSYNC_PROCESS_MARK);
 	uint32_t mark = own ? __atomic_load_n(own, __ATOMIC_RELAXED) : 0;
 
-	errno = caller_errno;
 	if (own && mark == 0) {
 		uint32_t fresh = __atomic_add_fetch(&last, 1u, __ATOMIC_RELAXED) % 255 + 1;
 
@@ -167,24 +145,23 @@ static bool take(gsync_lockword_t *lock, uint32_t seen, const struct waiter *sel
 
 /*
  * How long this thread's waits last that end while it spins, in ticks, on
- * average; 0 = not known. Who has waited for several times that waits for
- * somebody who is off the CPU, and need not use up a patience that is made for
- * the longest critical sections.
+ * average; 0 = not known. Under pressure, who has waited for several times that
+ * waits for somebody who is off the CPU; without, longer spins cost less than
+ * sleeping too early now and then.
  */
-static __thread uint32_t usual_wait;
+static __thread uint32_t usual_wait __attribute__((tls_model("initial-exec")));
 
 #define TIMES_USUAL 4
 
-static uint64_t patience(const struct gsync_tuning *tuning)
+static uint64_t pressed_patience(const struct gsync_tuning *tuning)
 {
-	uint64_t most = gsync_is_pressed(tuning) ? tuning->pressed_spin : tuning->spin;
 	uint64_t learned = (uint64_t)usual_wait * TIMES_USUAL;
 
 	if (usual_wait == 0)
-		return most;
+		return tuning->pressed_spin;
 	if (learned < tuning->spin_floor)
 		learned = tuning->spin_floor;
-	return learned < most ? learned : most;
+	return learned < tuning->pressed_spin ? learned : tuning->pressed_spin;
 }
 
 static void learn(uint64_t waited)
@@ -198,14 +175,16 @@ static void learn(uint64_t waited)
 static bool spin(gsync_lockword_t *lock, const struct waiter *self)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
+	bool pressed = gsync_is_pressed(&tuning);
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, patience(&tuning), tuning.backoff);
+	gsync_spin_start(&spin, pressed ? pressed_patience(&tuning) : tuning.spin, tuning.backoff);
 	do {
 		uint32_t seen = look(lock);
 
 		if (can_take(seen, self) && take(lock, seen, self)) {
-			learn(gsync_spin_elapsed(&spin));
+			if (pressed)
+				learn(gsync_spin_elapsed(&spin));
 			return true;
 		}
 		/* Granted to those who have slept: make room for them. */
@@ -213,7 +192,8 @@ static bool spin(gsync_lockword_t *lock, const struct waiter *self)
 			gsync_spin_yield();
 	} while (gsync_spin_again(&spin));
 	/* The next wait gets the whole patience: perhaps critical sections are longer here. */
-	usual_wait = 0;
+	if (pressed)
+		usual_wait = 0;
 	return false;
 }
 

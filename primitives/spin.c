@@ -13,18 +13,23 @@
 
 #include <sched.h>
 
-#define TUNING_NS 20000000u /* the most that measuring may take */
+/* The most that measuring takes, and a look at the machine. */
+#define TUNING_NS 20000000u
+#define LOOK_NS 1000000u
 
 void gsync_patience_ended(const struct timespec *deadline)
 {
+	bool tuned = gsync_is_tuned();
 	struct timespec done;
 
-	if (gsync_is_tuned()) {
-		gsync_look_if_due(gsync_ticks());
-		return;
+	if (deadline) {
+		done = gsync_deadline_in(tuned ? LOOK_NS : TUNING_NS);
+		if (!gsync_deadline_before(&done, deadline))
+			return;
 	}
-	done = gsync_deadline_in(TUNING_NS);
-	if (!deadline || gsync_deadline_before(&done, deadline))
+	if (tuned)
+		gsync_look_if_due(gsync_ticks());
+	else
 		gsync_tune();
 }
 

@@ -56,6 +56,24 @@ expect 0 '' "$guestsync" --help
 expect 0 '' "$guestsync" --version
 expect 0 '' "$guestsync" bench --help
 
+expect 0 'GUESTSYNC_SPIN_NS=abc: not a whole number' env GUESTSYNC_SPIN_NS=abc "$guestsync" detect --json
+[ "$(wc -l <"$work/err")" -eq 1 ] || flunk "not one line about GUESTSYNC_SPIN_NS=abc"
+holds 'd["profile"]["spin_ns"] != 0 or d["cpus"]["usable"] <= 1'
+expect 0 'GUESTSYNC_NONSENSE: no such setting' env GUESTSYNC_NONSENSE=1 "$guestsync" detect
+expect 0 '' env GUESTSYNC_SPIN_NS=4321 "$guestsync" detect --json
+holds 'd["profile"]["spin_ns"] == 4321'
+
+# Whoever runs a program with raised rights must not choose how it waits.
+if [ "$(id -u)" -eq 0 ] && cp "$guestsync" "$work/raised" && chmod 4755 "$work/raised" &&
+	setpriv --reuid 65534 --regid 65534 --clear-groups grep -q '^CapEff.*0000$' /proc/self/status &&
+	! findmnt -no OPTIONS -T "$work" | grep -qw nosuid; then
+	expect 0 '' setpriv --reuid 65534 --regid 65534 --clear-groups env GUESTSYNC_SPIN_NS=4321 GUESTSYNC_EAGER=abc \
+		"$work/raised" detect --json
+	holds 'd["profile"]["spin_ns"] != 4321'
+else
+	skip 'a setuid program ignores the environment: needs root and a file system that allows setuid'
+fi
+
 # ---- recordings
 
 recording=$work/machine.rec

@@ -61,9 +61,10 @@ warnings=(-Wall -Wextra -Wconversion -Werror)
 for cc in gcc clang; do
 	$cc "${warnings[@]}" examples/mutex.c $(pkg-config --cflags --libs guestsync) -pthread -o "$work/shared"
 	"$work/shared" >/dev/null
-	$cc "${warnings[@]}" examples/mutex.c -I"$prefix/include" "$lib/libguestsync.a" -pthread -o "$work/static"
+	$cc "${warnings[@]}" examples/mutex.c -I"$prefix/include" "$lib/libguestsync.a" $(pkg-config --libs liburcu-bp) -pthread \
+		-o "$work/static"
 	LD_LIBRARY_PATH= "$work/static" >/dev/null
-	$cc "${warnings[@]}" -static examples/mutex.c -I"$prefix/include" -L"$lib" -lguestsync -pthread -o "$work/allstatic"
+	$cc "${warnings[@]}" -static examples/mutex.c $(pkg-config --static --cflags --libs guestsync) -o "$work/allstatic"
 	"$work/allstatic" >/dev/null
 	$cc "${warnings[@]}" -include guestsync/pthread_spin.h "$work/posix.c" $(pkg-config --cflags --libs guestsync) \
 		-o "$work/shimmed"
@@ -108,9 +109,10 @@ nm -D --defined-only "$lib/libguestsync.so" | awk '$2 == "T" || $2 == "D" || $2 
 	sort -u >"$work/exported"
 diff "$work/declared" "$work/exported"
 readelf -d "$lib/libguestsync.so" | grep -q 'SONAME.*libguestsync.so.0'
-# Nothing runs at load time.
-if nm "$lib/libguestsync.a" 2>/dev/null | grep -q '_GLOBAL__sub_I\|init_array'; then
-	echo "consumers: the library has a constructor" >&2
+# One constructor and no more: it reads the environment and tells liburcu of forks.
+if [ "$(readelf -SW "$lib/libguestsync.a" | grep -c ' \.init_array')" -ne 1 ]; then
+	echo "consumers: the library has more than one constructor, or none" >&2
 	exit 1
 fi
+grep -q '^Requires.private:.*liburcu-bp' "$lib/pkgconfig/guestsync.pc"
 ok "exports what it declares, soname libguestsync.so.0"

@@ -7,6 +7,13 @@
  * compiler's __atomic builtins: they are the C11 memory model under another
  * spelling, name the order at each use, and ThreadSanitizer sees them.
  *
+ * Loading and forking. A library that was loaded by dlopen stays in memory after
+ * dlclose: threads that waited on a lock run liburcu's code when they end. Who
+ * links libguestsync.a into a plugin must keep that from being unloaded. fork may
+ * be called at any time; but only fork, not a bare clone(2), tells the library
+ * of it, and a program that hands urcu_bp_before_fork to pthread_atfork itself
+ * hangs when it forks, since the library does so, too.
+ *
  * Time. Deadlines are absolute CLOCK_MONOTONIC times; durations are ns.
  */
 #ifndef GUESTSYNC_BASE_H

@@ -25,15 +25,16 @@ GSYNC_BEGIN_DECLS
 
 /*
  * Sets one threshold for all locks of this process; waiters that begin to wait
- * after the call go by it. Returns 0, ENOENT (no such name) or ERANGE (out of its
- * bounds; nothing changes).
+ * after the call go by it. Returns 0, ENOENT (no such name), ERANGE (out of its
+ * bounds; nothing changes) or EPERM (a sandbox that was entered meanwhile refuses
+ * membarrier(2), without which waiters cannot be given anything new).
  */
 GSYNC_API int gsync_profile_set(const char *name, uint64_t value);
 
 /* What waiters go by now. Returns 0 or ENOENT. */
 GSYNC_API int gsync_profile_get(const char *name, uint64_t *value);
 
-/* Back to what the environment says, or else the rules; NULL means all. Returns 0 or ENOENT. */
+/* Back to what the environment says, or else the rules; NULL means all. Returns 0, ENOENT or EPERM. */
 GSYNC_API int gsync_profile_reset(const char *name);
 
 GSYNC_END_DECLS

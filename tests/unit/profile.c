@@ -57,7 +57,52 @@ static void absurd_measurements_stay_in_bounds(void **state)
 	assert_int_equal(profile.spin_ns, 5000);
 	absurd.wake_ns = 1e12;
 	profile = derive(&absurd, 2);
+	assert_int_equal(profile.spin_ns, 100000);
+}
+
+/* What an untrusted measurement may say depends on whether a way out to the host is to be paid. */
+static void an_untrusted_price_counts_within_what_is_usual(void **state)
+{
+	struct gsync_conditions conditions = { .calibration = halting, .usable_cpus = 2 };
+	struct gsync_profile profile;
+
+	(void)state;
+	conditions.calibration.wake_trusted = false;
+	conditions.guest = true;
+	conditions.calibration.wake_ns = 1000;
+	gsync_profile_derive(&profile, NULL, &conditions);
+	assert_int_equal(profile.spin_ns, 15000);
+	conditions.calibration.wake_ns = 30000;
+	gsync_profile_derive(&profile, NULL, &conditions);
+	assert_int_equal(profile.spin_ns, 30000);
+	conditions.calibration.wake_ns = 3e6;
+	gsync_profile_derive(&profile, NULL, &conditions);
 	assert_int_equal(profile.spin_ns, 50000);
+	conditions.dedicated = true;
+	gsync_profile_derive(&profile, NULL, &conditions);
+	assert_int_equal(profile.spin_ns, 25000);
+	conditions.calibration.wake_ns = 1000;
+	gsync_profile_derive(&profile, NULL, &conditions);
+	assert_int_equal(profile.spin_ns, 5000);
+}
+
+static void every_value_has_its_reason(void **state)
+{
+	static const double wakes[] = { 0, 20000, 1e9 };
+	struct gsync_conditions conditions = { .calibration = halting };
+	struct gsync_profile profile;
+	struct gsync_reasons reasons;
+
+	(void)state;
+	for (size_t wake = 0; wake < 3; wake++) {
+		for (conditions.usable_cpus = 1; conditions.usable_cpus < 3; conditions.usable_cpus++) {
+			conditions.calibration.wake_ns = wakes[wake];
+			gsync_profile_derive(&profile, &reasons, &conditions);
+			for (size_t i = 0; i < GSYNC_THRESHOLD_COUNT; i++)
+				assert_true(reasons.why[i] && strlen(reasons.why[i]) > 10);
+		}
+	}
+	assert_non_null(strstr(reasons.why[0], "100 us"));
 }
 
 static void eager_wake_ups_follow_the_cpus(void **state)
@@ -118,6 +163,8 @@ int main(void)
 		cmocka_unit_test(one_usable_cpu_never_spins),
 		cmocka_unit_test(a_waiter_spins_for_the_price_of_a_wake_up),
 		cmocka_unit_test(absurd_measurements_stay_in_bounds),
+		cmocka_unit_test(an_untrusted_price_counts_within_what_is_usual),
+		cmocka_unit_test(every_value_has_its_reason),
 		cmocka_unit_test(eager_wake_ups_follow_the_cpus),
 		cmocka_unit_test(a_fraction_of_a_cpu_counts_as_one_for_crowding),
 		cmocka_unit_test(the_process_measures_once),

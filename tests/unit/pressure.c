@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT */
+/* Pressure: what is read off /proc/stat, whatever stands there, and what is concluded from two looks at it. */
+#include "tests/unit/support.h"
+
+#include "detect/pressure.h"
+
+#define TICK 10000000u
+
+static ssize_t read_text(void *context, const char *path, char *buffer, size_t size)
+{
+	const char *text = context;
+	size_t length;
+
+	if (!text || strcmp(path, "/proc/stat") != 0)
+		return -ENOENT;
+	length = strnlen(text, size - 1);
+	memcpy(buffer, text, length);
+	buffer[length] = '\0';
+	return (ssize_t)length;
+}
+
+static bool read_usage(const char *text, unsigned long mask_bits, int mask_count, struct gsync_usage *out)
+{
+	struct gsync_source source = { .context = (void *)(uintptr_t)text, .read_file = read_text };
+	struct gsync_cpu_mask mask = { { mask_bits } };
+
+	return gsync_usage_read(&source, &mask, mask_count, out);
+}
+
+static void assert_usage(const char *text, unsigned long mask_bits, int mask_count, uint64_t busy, uint64_t idle,
+			 uint64_t stolen)
+{
+	struct gsync_usage usage;
+
+	assert_true(read_usage(text, mask_bits, mask_count, &usage));
+	assert_int_equal(usage.busy, busy * TICK);
+	assert_int_equal(usage.idle, idle * TICK);
+	assert_int_equal(usage.stolen, stolen * TICK);
+}
+
+/* user nice system idle iowait irq softirq steal guest guest_nice */
+static const char four[] = "cpu  1111 2222 3333 4444 5555 6666 7777 8888 9 9\n"
+			   "cpu0 1 2 3 4 5 6 7 8 9 9\n"
+			   "cpu1 10 20 30 40 50 60 70 80 90 90\n"
+			   "cpu2 100 200 300 400 500 600 700 800 900 900\n"
+			   "cpu3 1000 2000 3000 4000 5000 6000 7000 8000 9 9\n"
+			   "intr 12 0 cpu0 99 99 99 99 99 99 99 99\n";
+
+static void counts_the_cpus_that_we_may_use(void **state)
+{
+	(void)state;
+	assert_usage(four, 0x1, 1, 19, 9, 8);
+	assert_usage(four, 0x6, 2, 190 + 1900, 90 + 900, 80 + 800);
+	assert_usage(four, 0xf, 4, 19 + 190 + 1900 + 19000, 9999, 8888);
+}
+
+#define SUM 1111 + 2222 + 3333 + 6666 + 7777, 4444 + 5555, 8888
+
+static void counts_all_where_not_all_of_ours_are_told_apart(void **state)
+{
+	(void)state;
+	assert_usage(four, 0, 0, SUM);
+	assert_usage(four, 0x30, 2, SUM);
+	assert_usage(four, 0x11, 2, SUM);
+	assert_usage("cpu  1111 2222 3333 4444 5555 6666 7777 8888\n", 0x1, 1, SUM);
+	assert_usage("cpu  1111 2222 3333 4444 5555 6666 7777 8888", 0x1, 1, SUM);
+	/* Lines that lack numbers, or have something else in their place. */
+	assert_usage("cpu  1111 2222 3333 4444 5555 6666 7777 8888\ncpu0 1 2 3\ncpu1 1 1 1 1 1 1 1 1\n", 0x1, 1, SUM);
+	assert_usage("cpu  1111 2222 3333 4444 5555 6666 7777 8888\ncpu0 1 2 3 -4 5 6 7 8\n", 0x1, 1, SUM);
+	assert_usage("cpu  1111 2222 3333 4444 5555 6666 7777 8888\ncpu1234567890123456789 1 1 1 1 1 1 1 1\n", 0x1, 1, SUM);
+	assert_usage("cpu  1111 2222 3333 4444 5555 6666 7777 8888\ncpufreq 1 1 1 1 1 1 1 1\ncpu9999 1 1 1 1 1 1 1 1\n", 0x1,
+		     1, SUM);
+	/* Cut off within the last number that is needed. */
+	assert_usage("cpu  1111 2222 3333 4444 5555 6666 7777 8888\ncpu0 1 2 3 4 5 6 7 8", 0x1, 1, SUM);
+}
+
+static void a_file_longer_than_the_buffer_is_read_as_far_as_it_goes(void **state)
+{
+	static char text[32768];
+	size_t length = (size_t)snprintf(text, sizeof(text), "cpu  1111 2222 3333 4444 5555 6666 7777 8888\n");
+
+	(void)state;
+	for (int cpu = 0; cpu < 500; cpu++)
+		length += (size_t)snprintf(text + length, sizeof(text) - length, "cpu%d 1 2 3 4 5 6 7 8 9 9\n", cpu);
+	assert_usage(text, 0x8000000000000001ul, 2, 2 * 19, 2 * 9, 2 * 8);
+	for (size_t cut = 0; cut < 4000; cut++) {
+		struct gsync_usage usage;
+		char *part = strndup(text, cut);
+
+		/* Whatever is left of it: nothing, one line or the sum, but nothing in between. */
+		if (read_usage(part, 0x1, 1, &usage))
+			assert_true(usage.busy == 19u * TICK || usage.busy == 21109ul * TICK || cut < 46);
+		free(part);
+	}
+}
+
+static void says_so_when_nothing_can_be_known(void **state)
+{
+	static const char *const texts[] = { NULL, "", "\n", "cpu", "cpu ", "cpu  1 2 3\n", "cpu  1 2 3 4 5 6 7\n",
+					     "cpu0 1 2 3 4 5 6 7 8\n", "\377\376cpu  1 2 3 4 5 6 7 8\n",
+					     "cpu  1 2 3 4 5 6 7 9999999999999999999\n", "cpu  1 2 \033[2J 4 5 6 7 8\n" };
+	struct gsync_usage usage;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		assert_false(read_usage(texts[i], 0x1, 1, &usage));
+}
+
+static void what_this_process_used_is_known(void **state)
+{
+	struct timespec until = test_deadline(30);
+	struct gsync_usage before, after;
+
+	(void)state;
+	assert_true(read_usage(four, 0, 0, &before));
+	while (!test_has_passed(&until))
+		;
+	assert_true(read_usage(four, 0, 0, &after));
+	assert_true(after.own > before.own);
+}
+
+static uint32_t pressure(uint64_t busy, uint64_t idle, uint64_t stolen, uint64_t own)
+{
+	struct gsync_usage before = { 1000, 2000, 3000, 4000 };
+	struct gsync_usage after = { 1000 + busy, 2000 + idle, 3000 + stolen, 4000 + own };
+
+	return gsync_pressure_between(&before, &after);
+}
+
+static void foreign_work_presses_only_while_no_cpu_idles(void **state)
+{
+	(void)state;
+	assert_int_equal(pressure(100, 0, 0, 50), 50);
+	assert_int_equal(pressure(100, 0, 0, 0), 100);
+	assert_int_equal(pressure(70, 30, 0, 10), 0);
+	assert_int_equal(pressure(90, 10, 0, 40), 30); /* half of 50: ten of the twenty-five idle */
+}
+
+static void what_the_host_takes_presses_always(void **state)
+{
+	(void)state;
+	assert_int_equal(pressure(50, 0, 50, 50), 50);
+	assert_int_equal(pressure(20, 900, 80, 20), 80);
+	assert_int_equal(pressure(0, 0, 100, 0), 100);
+}
+
+static void our_own_crowd_is_no_pressure(void **state)
+{
+	(void)state;
+	assert_int_equal(pressure(100, 0, 0, 100), 0);
+	/* The kernel counts the system's time in ticks, and ours exactly. */
+	assert_int_equal(pressure(100, 0, 0, 130), 0);
+}
+
+static void counters_that_stand_or_go_back_press_no_one(void **state)
+{
+	struct gsync_usage high = { 5000, 5000, 5000, 5000 };
+	struct gsync_usage low = { 10, 10, 10, 10 };
+
+	(void)state;
+	assert_int_equal(pressure(0, 0, 0, 0), 0);
+	assert_int_equal(pressure(0, 100, 0, 0), 0);
+	assert_int_equal(pressure(0, 0, 0, 100), 0);
+	assert_int_equal(gsync_pressure_between(&high, &low), 0);
+	low.busy = UINT64_MAX;
+	assert_int_equal(gsync_pressure_between(&high, &low), 100);
+	high.stolen = 0;
+	low.stolen = UINT64_MAX;
+	assert_in_range(gsync_pressure_between(&high, &low), 0, 100);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(counts_the_cpus_that_we_may_use),
+		cmocka_unit_test(counts_all_where_not_all_of_ours_are_told_apart),
+		cmocka_unit_test(a_file_longer_than_the_buffer_is_read_as_far_as_it_goes),
+		cmocka_unit_test(says_so_when_nothing_can_be_known),
+		cmocka_unit_test(what_this_process_used_is_known),
+		cmocka_unit_test(foreign_work_presses_only_while_no_cpu_idles),
+		cmocka_unit_test(what_the_host_takes_presses_always),
+		cmocka_unit_test(our_own_crowd_is_no_pressure),
+		cmocka_unit_test(counters_that_stand_or_go_back_press_no_one),
+	};
+
+	return cmocka_run_group_tests_name("pressure", tests, NULL, NULL);
+}
