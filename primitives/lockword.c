@@ -153,15 +153,16 @@ static __thread uint32_t usual_wait __attribute__((tls_model("initial-exec")));
 
 #define TIMES_USUAL 4
 
-static uint64_t pressed_patience(const struct gsync_tuning *tuning)
+static uint64_t pressed_patience(const struct gsync_tuning *tuning, uint32_t seen)
 {
+	uint64_t most = (seen & W) != 0 ? tuning->pressed_spin : tuning->spin;
 	uint64_t learned = (uint64_t)usual_wait * TIMES_USUAL;
 
 	if (usual_wait == 0)
-		return tuning->pressed_spin;
+		return most;
 	if (learned < tuning->spin_floor)
 		learned = tuning->spin_floor;
-	return learned < tuning->pressed_spin ? learned : tuning->pressed_spin;
+	return learned < most ? learned : most;
 }
 
 static void learn(uint64_t waited)
@@ -178,7 +179,7 @@ static bool spin(gsync_lockword_t *lock, const struct waiter *self)
 	bool pressed = gsync_is_pressed(&tuning);
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, pressed ? pressed_patience(&tuning) : tuning.spin, tuning.backoff);
+	gsync_spin_start(&spin, pressed ? pressed_patience(&tuning, look(lock)) : tuning.spin, tuning.backoff);
 	do {
 		uint32_t seen = look(lock);
 
