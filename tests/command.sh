@@ -82,7 +82,9 @@ expect 0 '' "$guestsync" detect --replay "$recording" --check
 expect 0 '' "$guestsync" detect --replay "$recording"
 grep -q '^A replay of .*machine.rec", recorded on a real machine' "$work/out" || flunk 'a replay does not say that it is one'
 expect 0 '' "$guestsync" detect --replay "$recording" --json
+"$guestsync" detect --json >"$work/here.json"
 holds 'd["replay"] == {"origin": "real", "note": "a test", "measured": True} and d["wake_ns"] > 0'
+holds "d['topology'] == json.load(open('$work/here.json'))['topology']"
 expect 0 '' sh -c '"$0" detect --record - | "$0" detect --replay - --check' "$guestsync"
 sed 's/^expect container .*/expect container nonsense/; s/^expect cpus.usable .*/expect cpus.usable.nonsense 1/' "$recording" >"$work/wrong.rec"
 expect 1 'wrong.rec:[0-9]+: container should be "nonsense", and is' "$guestsync" detect --replay "$work/wrong.rec" --check
