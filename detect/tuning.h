@@ -14,8 +14,6 @@
 #include "detect/clock.h"
 #include "detect/profile.h"
 
-/* Its inline functions are meant for all programs, under whatever licence. */
-#define _LGPL_SOURCE
 #include <urcu/urcu-bp.h>
 
 /* Times in ticks of gsync_ticks(), pauses in PAUSEs. */
