@@ -77,21 +77,29 @@ static double since(uint64_t before, uint64_t after)
 	return after > before ? (double)(after - before) : 0;
 }
 
+static double larger(double a, double b)
+{
+	return a > b ? a : b;
+}
+
 uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct gsync_usage *after)
 {
 	double busy = since(before->busy, after->busy);
 	double idle = since(before->idle, after->idle);
 	double stolen = since(before->stolen, after->stolen);
 	double own = since(before->own, after->own);
+	double throttled = since(before->throttled, after->throttled);
 	double all = busy + idle + stolen;
 	double foreign = busy > own ? busy - own : 0;
 	double spare;
 
-	if (busy + stolen <= 0)
+	if (all <= 0)
 		return 0;
 	/* A CPU that idles would take whoever waits for one; but what the host takes is gone all the same. */
 	spare = idle * 100 / IDLE_ENOUGH_PERCENT / all;
 	foreign = spare < 1 ? foreign * (1 - spare) / all : 0;
-	stolen /= busy + stolen;
-	return (uint32_t)((foreign > stolen ? foreign : stolen) * 100);
+	stolen = stolen > 0 ? stolen / (busy + stolen) : 0;
+	/* A quota that is used up stops some of our CPUs before the others: what we wait for stands still, too. */
+	throttled = throttled < all ? throttled / all : 1;
+	return (uint32_t)(larger(foreign, larger(stolen, throttled)) * 100);
 }

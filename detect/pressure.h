@@ -16,6 +16,7 @@ struct gsync_usage {
 	uint64_t idle;
 	uint64_t stolen; /* taken by the host */
 	uint64_t own;	 /* for this process */
+	uint64_t throttled; /* kept from this process by its quotas: from the caller, who knows whether there are any */
 };
 
 /*

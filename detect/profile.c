@@ -102,6 +102,16 @@ static struct gsync_choice yield_places(const struct gsync_conditions *condition
 	return (struct gsync_choice){ 8, "who stands further back would yield in vain most of the time" };
 }
 
+static struct gsync_choice barrier(const struct gsync_conditions *conditions)
+{
+	struct gsync_choice spin = patience(conditions);
+
+	if (spin.value != 0)
+		spin = (struct gsync_choice){ spin.value / 2 * 5, "two and a half times the price of a wake-up: one that is late "
+								  "holds up all the others in the next phase" };
+	return spin;
+}
+
 static struct gsync_choice barrier_yields(const struct gsync_conditions *conditions)
 {
 	(void)conditions;
@@ -139,7 +149,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "eager", 0, 31, "waiters of an oticket beyond the next are woken ahead of their turn", eager },
 	{ "yield_ns", 0, NS_MOST, "ns, waiters of an oticket yield before they sleep, when CPUs are short", yield },
 	{ "yield_places", 0, 1000000, "places from its turn a waiter must be for that", yield_places },
-	{ "barrier_ns", 0, NS_MOST, "ns, a barrier spins when all participants can have a CPU", patience },
+	{ "barrier_ns", 0, NS_MOST, "ns, a barrier spins when all participants can have a CPU", barrier },
 	{ "barrier_yields", 0, 1000000, "yields, after that or instead, before it sleeps", barrier_yields },
 	{ "look_ns", 0, NS_MOST, "ns, between two looks at what the machine does; 0 = never look again", look },
 	{ "pressure_percent", 1, 100, "percent of our CPUs taken by others: from there on waiters spin less", pressure },

@@ -30,7 +30,6 @@
 
 #define SLOTS 8
 #define LOOKS_PER_CPUS 6u
-#define STALE_LOOKS 10u /* what happened on average since then says nothing of now */
 #define SLOW_YIELD_NS 500000u
 #define RECESS_NS 10000000u /* until pressure, which forbids yields altogether, has been noticed */
 #define BLIND_RECESS_NS 100000000u /* where it cannot be */
@@ -67,11 +66,10 @@ static struct gsync_conditions conditions;
 static struct gsync_cpu_mask mask;
 static int mask_count;
 static struct gsync_usage usage;
-static uint64_t usage_at, cpus_at; /* monotonic ns; 0 = never */
+static uint64_t usage_at; /* in ticks; 0 = never */
+static bool has_quota;
 static uint64_t looks;
 static bool blind; /* /proc tells nothing of the CPUs */
-static uint64_t throttled_ns; /* by the cgroups' quotas, so far */
-static uint32_t throttled_percent; /* of our CPUs' time, lately */
 
 /* ---- manners */
 
@@ -107,15 +105,23 @@ static void wait_a_moment(void)
 
 /*
  * 1 = claimed. A child that was forked meanwhile finds it free: the claimant is
- * not among its threads. Where no such word is to be had, a child of a process
- * that was just looking keeps the profile that it was born with.
+ * not among its threads. Where no word is to be had that fork clears, the handler
+ * of fork does it. Which of the two it is, is decided once.
  */
+static uint32_t plain_claim;
+
 static uint32_t *claim(void)
 {
-	static uint32_t plain;
-	uint32_t *word = gsync_process_word(GSYNC_PROCESS_CLAIM);
+	static uint32_t *decided;
+	/* Acquire, here and below: the memory was mapped by another thread. */
+	uint32_t *seen = __atomic_load_n(&decided, __ATOMIC_ACQUIRE);
+	uint32_t *word;
 
-	return word ? word : &plain;
+	if (seen)
+		return seen;
+	word = gsync_process_word(GSYNC_PROCESS_CLAIM);
+	word = word ? word : &plain_claim;
+	return __atomic_compare_exchange_n(&decided, &seen, word, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE) ? word : seen;
 }
 
 static bool try_claim(void)
@@ -150,8 +156,11 @@ static long call_membarrier(int command)
 #endif
 }
 
+/* Not in a signal handler that interrupted a reader: it would wait for itself. */
 static bool grace_period(void)
 {
+	if (urcu_bp_read_ongoing())
+		return false;
 	if (relies_on_membarrier && call_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0)
 		return false;
 	urcu_bp_synchronize_rcu();
@@ -174,7 +183,7 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->yield = (uint64_t)(profile->yield_ns * ticks_per_ns);
 	out->barrier = (uint64_t)(profile->barrier_ns * ticks_per_ns);
 	out->slow_yield = (uint64_t)(SLOW_YIELD_NS * ticks_per_ns);
-	out->yield_recess = (uint64_t)((blind ? BLIND_RECESS_NS : RECESS_NS) * ticks_per_ns);
+	out->yield_recess = (uint64_t)((blind || profile->look_ns == 0 ? BLIND_RECESS_NS : RECESS_NS) * ticks_per_ns);
 	/* One look and a half: a calm one between two others is noise, and soon after the last of them it is over. */
 	out->pressed_most = (uint64_t)(profile->look_ns * 1.5 * ticks_per_ns);
 	out->repair_ns = profile->repair_ns;
@@ -185,8 +194,12 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->usable_cpus = profile->usable_cpus;
 }
 
-/* False when waiters cannot be given what is new: without a grace period they go on with what they have. */
-static bool derive_and_publish(void)
+/*
+ * False when waiters cannot be given what is new: without a grace period they go
+ * on with what they have. PATIENT: the caller can wait for one, which takes as
+ * long as a reader that is off its CPU.
+ */
+static bool derive_and_publish(bool patient)
 {
 	struct gsync_published next;
 	struct gsync_published *slot = &slots[published_count % SLOTS];
@@ -197,7 +210,7 @@ static bool derive_and_publish(void)
 	convert(&next.profile, &next.tuning);
 	if (memcmp(&next, gsync_published(), sizeof(next)) == 0)
 		return true;
-	if (published_count >= SLOTS && !grace_period())
+	if (published_count >= SLOTS && !(patient && grace_period()))
 		return false;
 	*slot = next;
 	published_count++;
@@ -208,34 +221,23 @@ static bool derive_and_publish(void)
 
 /* ---- looking at the machine */
 
-/* A quota that is used up stops some of our CPUs before the others: what we wait for stands still, too. */
-static void read_throttling(uint64_t now)
+static void read_cpus(void)
 {
-	struct gsync_load load;
-	double share = 0;
-
-	gsync_throttling_read(&gsync_source_machine, &load);
-	if (load.throttled_ns == GSYNC_UNKNOWN)
-		load.throttled_ns = 0;
-	if (cpus_at != 0 && load.throttled_ns > throttled_ns && now > cpus_at)
-		share = (double)(load.throttled_ns - throttled_ns) / (double)(now - cpus_at) / conditions.usable_cpus;
-	throttled_percent = share < 1 ? (uint32_t)(share * 100) : 100;
-	throttled_ns = load.throttled_ns;
-}
-
-static void read_cpus(uint64_t now)
-{
+	struct gsync_cpu_mask fresh = { { 0 } };
 	struct gsync_cpus cpus;
+	int count = 0;
 
 	gsync_cpus_read(&gsync_source_machine, &cpus);
 	/* All of them: then the kernel's sum is what we need. */
-	mask_count = cpus.affinity == cpus.online ? 0 : gsync_affinity_read(&mask, cpus.online);
+	if (cpus.affinity != cpus.online)
+		count = gsync_affinity_read(&fresh, cpus.online);
+	/* What other CPUs had done before is not to be compared with it. */
+	if (count != mask_count || memcmp(&fresh, &mask, sizeof(mask)) != 0)
+		usage_at = 0;
+	mask = fresh;
+	mask_count = count;
 	conditions.usable_cpus = cpus.usable;
-	if (cpus.quota > 0)
-		read_throttling(now);
-	else
-		throttled_percent = 0;
-	cpus_at = now;
+	has_quota = cpus.quota > 0;
 }
 
 static uint64_t in_ticks(uint64_t ns)
@@ -243,30 +245,41 @@ static uint64_t in_ticks(uint64_t ns)
 	return (uint64_t)((double)ns * gsync_ticks_per_ns(&conditions.calibration));
 }
 
-/* Once there is pressure, half of it is enough for it to go on. */
-static void note_pressure(uint32_t taken_percent)
+/*
+ * Once there is pressure, half of it is enough for it to go on. The load may
+ * have ended as early as the look BEFORE this one; two looks and a half after it,
+ * 100 ms, there is none, unless it was found again.
+ */
+static void note_pressure(uint32_t percent, uint64_t before, uint64_t now)
 {
-	uint32_t percent = taken_percent > throttled_percent ? taken_percent : throttled_percent;
 	const struct gsync_published *published = gsync_published();
+	uint64_t look = in_ticks(published->profile.look_ns);
 	uint32_t enough = published->profile.pressure_percent;
-	uint64_t now = gsync_ticks();
+	uint64_t until = now + published->tuning.pressed_most;
+	uint64_t latest = before + look * 5 / 2;
 
 	if (gsync_is_pressed(&published->tuning))
-		enough /= 2;
+		enough = (enough + 1) / 2;
 	__atomic_store_n(&gsync_live.pressure, percent, __ATOMIC_RELAXED);
 	if (percent >= enough)
-		__atomic_store_n(&gsync_live.pressed_until, now + published->tuning.pressed_most, __ATOMIC_RELAXED);
+		__atomic_store_n(&gsync_live.pressed_until, (int64_t)(until - latest) < 0 ? until : latest, __ATOMIC_RELAXED);
 }
 
-static void read_pressure(uint64_t now)
+static void read_pressure(void)
 {
 	struct gsync_usage fresh;
+	struct gsync_load load = { .throttled_ns = GSYNC_UNKNOWN };
+	uint64_t now;
 
 	blind = !gsync_usage_read(&gsync_source_machine, &mask, mask_count, &fresh);
 	if (blind)
 		return;
-	if (usage_at != 0 && now - usage_at < STALE_LOOKS * (uint64_t)gsync_published()->profile.look_ns)
-		note_pressure(gsync_pressure_between(&usage, &fresh));
+	if (has_quota)
+		gsync_throttling_read(&gsync_source_machine, &load);
+	fresh.throttled = load.throttled_ns != GSYNC_UNKNOWN ? load.throttled_ns : 0;
+	now = gsync_ticks();
+	if (usage_at != 0)
+		note_pressure(gsync_pressure_between(&usage, &fresh), usage_at, now);
 	usage = fresh;
 	usage_at = now;
 }
@@ -279,17 +292,15 @@ static void schedule_next_look(void)
 	__atomic_store_n(&gsync_live.next_look, gsync_ticks() + interval, __ATOMIC_RELAXED);
 }
 
-void gsync_look_again(void)
+void gsync_look_again(bool patient)
 {
 	struct manners manners = keep();
 
 	if (try_claim()) {
-		uint64_t now = gsync_monotonic_ns();
-
-		read_pressure(now);
+		read_pressure();
 		if (++looks % LOOKS_PER_CPUS == 0) {
-			read_cpus(now);
-			derive_and_publish();
+			read_cpus();
+			derive_and_publish(patient);
 		}
 		schedule_next_look();
 		release_claim();
@@ -303,10 +314,10 @@ static void measure(void)
 {
 	gsync_calibrate(&gsync_source_machine, &conditions.calibration);
 	gsync_hypervisor_glance(&gsync_source_machine, &conditions.guest, &conditions.dedicated);
-	read_cpus(gsync_monotonic_ns());
-	read_pressure(cpus_at);
 	__atomic_store_n(&gsync_clock_counter_usable, conditions.calibration.counter_trusted, __ATOMIC_RELAXED);
-	derive_and_publish();
+	read_cpus();
+	read_pressure();
+	derive_and_publish(true);
 	schedule_next_look();
 }
 
@@ -349,6 +360,8 @@ const struct gsync_calibration *gsync_calibration_of_process(void)
 
 void gsync_profile_of_process(struct gsync_profile *profile, struct gsync_reasons *reasons)
 {
+	int caller_errno = errno;
+
 	settle();
 	urcu_bp_read_lock();
 	*profile = gsync_published()->profile;
@@ -356,6 +369,7 @@ void gsync_profile_of_process(struct gsync_profile *profile, struct gsync_reason
 		*reasons = gsync_published()->reasons;
 	__tsan_release(&gsync_live);
 	urcu_bp_read_unlock();
+	errno = caller_errno;
 }
 
 /* ---- the public calls */
@@ -368,7 +382,7 @@ static int republish(void)
 	settle();
 	while (!try_claim())
 		wait_a_moment();
-	published = derive_and_publish();
+	published = derive_and_publish(true);
 	schedule_next_look();
 	release_claim();
 	give_back(&manners);
@@ -412,10 +426,24 @@ int gsync_profile_reset(const char *name)
  * A child must not wait for the grace of readers that are gone with its parent:
  * liburcu forgets them, if it is told of the fork.
  */
-static __attribute__((constructor)) void load(void)
+static void after_fork_child(void)
 {
-	relies_on_membarrier = call_membarrier(MEMBARRIER_CMD_QUERY) > 0;
-	pthread_atfork(urcu_bp_before_fork, urcu_bp_after_fork_parent, urcu_bp_after_fork_child);
+	urcu_bp_after_fork_child();
+	__atomic_store_n(&plain_claim, 0, __ATOMIC_RELAXED);
+	/* A child's CPU time begins at 0, and the claimant may have been about to write it down. */
+	usage_at = 0;
+}
+
+/*
+ * Early: handlers that come before fork are called last first, so those of the
+ * program, which may take our locks, find liburcu still at work.
+ */
+static __attribute__((constructor(101))) void load(void)
+{
+	long membarrier = call_membarrier(MEMBARRIER_CMD_QUERY);
+
+	relies_on_membarrier = membarrier > 0 && (membarrier & MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0;
+	pthread_atfork(urcu_bp_before_fork, urcu_bp_after_fork_parent, after_fork_child);
 	if (getauxval(AT_SECURE) == 0)
 		gsync_override_read(environ, STDERR_FILENO);
 }

@@ -14,6 +14,7 @@
 #include "detect/clock.h"
 #include "detect/profile.h"
 
+#include <errno.h>
 #include <urcu/urcu-bp.h>
 
 /* Times in ticks of gsync_ticks(), pauses in PAUSEs. */
@@ -80,12 +81,14 @@ static inline const struct gsync_published *gsync_published(void)
 
 static inline struct gsync_tuning gsync_tuning(void)
 {
+	int caller_errno = errno; /* a thread's first call makes it known to liburcu, which needs memory */
 	struct gsync_tuning copy;
 
 	urcu_bp_read_lock();
 	copy = gsync_published()->tuning;
 	__tsan_release(&gsync_live);
 	urcu_bp_read_unlock();
+	errno = caller_errno;
 	return copy;
 }
 
@@ -111,17 +114,22 @@ static inline bool gsync_is_pressed(const struct gsync_tuning *tuning)
 /* Measures, unless this process has, or another thread is about it. Leaves errno alone. */
 void gsync_tune(void);
 
-/* Looks at the machine, if nobody has for a while. Leaves errno alone. */
-void gsync_look_again(void);
+/*
+ * Looks at the machine, unless another thread is about it. PATIENT: the caller
+ * has no deadline; now and then it takes as long as a reader is off its CPU.
+ * Leaves errno alone.
+ */
+void gsync_look_again(bool patient);
 
-static inline void gsync_look_if_due(uint64_t now)
+/* The same, if nobody has for a while. */
+static inline void gsync_look_if_due(uint64_t now, bool patient)
 {
 	uint64_t next = __atomic_load_n(&gsync_live.next_look, __ATOMIC_RELAXED);
 	uint64_t interval = __atomic_load_n(&gsync_live.look_interval, __ATOMIC_RELAXED);
 
 	/* Twice: the counters of two CPUs need not agree, nor these two values with each other. */
 	if (interval != 0 && !gsync_lies_ahead(next, now, 2 * interval))
-		gsync_look_again();
+		gsync_look_again(patient);
 }
 
 /*

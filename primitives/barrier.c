@@ -130,9 +130,11 @@ static bool spin(gsync_barrier_t *barrier, uint32_t phase)
 		if (has_ended(look(barrier), phase))
 			return true;
 	} while (gsync_spin_again(&spin));
-	for (uint32_t i = 0; i < tuning.barrier_yields && gsync_spin_yield(); i++)
+	for (uint32_t i = 0; i < tuning.barrier_yields && gsync_spin_yield(); i++) {
 		if (has_ended(look(barrier), phase))
 			return true;
+		gsync_look_if_due(gsync_ticks(), true);
+	}
 	return false;
 }
 

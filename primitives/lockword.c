@@ -263,7 +263,9 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *dead
 	while (!spin(lock, &self)) {
 		uint32_t seen = look(lock);
 
-		gsync_patience_ended(deadline);
+		/* Who has slept stands for the others that sleep, and has no time for anything else. */
+		if (!self.has_slept)
+			gsync_patience_ended(deadline);
 		if (can_take(seen, &self))
 			continue;
 		if ((deadline && gsync_deadline_passed(deadline)) || sleep_on(lock, seen, &self, deadline))

@@ -148,7 +148,7 @@ static uint64_t budget(gsync_oticket_t *lock, const struct gsync_tuning *tuning,
  * crowd those who are soon to come yield instead, for a while: the CPU goes to
  * the one they wait for, and nobody has to be woken. True when it is TICKET's turn.
  */
-static bool spin(gsync_oticket_t *lock, uint32_t ticket)
+static bool spin(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
 	uint64_t began = gsync_ticks();
@@ -167,8 +167,11 @@ static bool spin(gsync_oticket_t *lock, uint32_t ticket)
 			gsync_spin_start(&spin, budget(lock, &tuning, ticket, places), 1);
 		}
 		if (places <= tuning.yield_places && gsync_ticks() - began < tuning.yield &&
-		    is_crowded(lock, &tuning, ticket, places) && gsync_spin_yield())
+		    is_crowded(lock, &tuning, ticket, places) && gsync_spin_yield()) {
+			/* Who yields well need never sleep; but that may be news. */
+			gsync_look_if_due(gsync_ticks(), deadline == NULL);
 			continue;
+		}
 		if (!gsync_spin_again(&spin))
 			return false;
 	}
@@ -218,7 +221,7 @@ static bool give_up(gsync_oticket_t *lock, uint32_t ticket)
 
 static int wait_for_turn(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
 {
-	while (!spin(lock, ticket)) {
+	while (!spin(lock, ticket, deadline)) {
 		gsync_patience_ended(deadline);
 		if (((deadline && gsync_deadline_passed(deadline)) || sleep_on(lock, ticket, deadline)) &&
 		    give_up(lock, ticket))

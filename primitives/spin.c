@@ -17,20 +17,26 @@
 #define TUNING_NS 20000000u
 #define LOOK_NS 1000000u
 
-void gsync_patience_ended(const struct timespec *deadline)
+static bool has_room(const struct timespec *deadline, uint32_t ns)
 {
-	bool tuned = gsync_is_tuned();
 	struct timespec done;
 
-	if (deadline) {
-		done = gsync_deadline_in(tuned ? LOOK_NS : TUNING_NS);
-		if (!gsync_deadline_before(&done, deadline))
-			return;
+	if (!deadline)
+		return true;
+	done = gsync_deadline_in(ns);
+	return gsync_deadline_before(&done, deadline);
+}
+
+void gsync_patience_ended(const struct timespec *deadline)
+{
+	bool patient = has_room(deadline, TUNING_NS);
+
+	if (!gsync_is_tuned()) {
+		if (patient)
+			gsync_tune();
+	} else if (patient || has_room(deadline, LOOK_NS)) {
+		gsync_look_if_due(gsync_ticks(), patient);
 	}
-	if (tuned)
-		gsync_look_if_due(gsync_ticks());
-	else
-		gsync_tune();
 }
 
 /* Until when nobody yields; in ticks. A race on it loses a hint, nothing more. */
@@ -49,6 +55,5 @@ bool gsync_spin_yield(void)
 	after = gsync_ticks();
 	if (after - before > tuning.slow_yield)
 		__atomic_store_n(&recess_end, after + tuning.yield_recess, __ATOMIC_RELAXED);
-	gsync_look_if_due(after);
 	return true;
 }

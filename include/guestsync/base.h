@@ -12,7 +12,10 @@
  * links libguestsync.a into a plugin must keep that from being unloaded. fork may
  * be called at any time; but only fork, not a bare clone(2), tells the library
  * of it, and a program that hands urcu_bp_before_fork to pthread_atfork itself
- * hangs when it forks, since the library does so, too.
+ * hangs when it forks, since the library does so, too. A program that loads the
+ * library by dlopen must not take our locks in fork handlers that it gave to
+ * pthread_atfork before. When a thread waits for the first time liburcu notes
+ * that down; where there is no memory for that at all, it ends the process.
  *
  * Time. Deadlines are absolute CLOCK_MONOTONIC times; durations are ns.
  */

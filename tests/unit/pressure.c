@@ -121,8 +121,10 @@ static void what_this_process_used_is_known(void **state)
 
 static uint32_t pressure(uint64_t busy, uint64_t idle, uint64_t stolen, uint64_t own)
 {
-	struct gsync_usage before = { 1000, 2000, 3000, 4000 };
-	struct gsync_usage after = { 1000 + busy, 2000 + idle, 3000 + stolen, 4000 + own };
+	struct gsync_usage before = { .busy = 1000, .idle = 2000, .stolen = 3000, .own = 4000 };
+	struct gsync_usage after = {
+		.busy = 1000 + busy, .idle = 2000 + idle, .stolen = 3000 + stolen, .own = 4000 + own
+	};
 
 	return gsync_pressure_between(&before, &after);
 }
@@ -144,6 +146,23 @@ static void what_the_host_takes_presses_always(void **state)
 	assert_int_equal(pressure(0, 0, 100, 0), 100);
 }
 
+/* Throttled time is that of all our CPUs, and may be counted more than once: by each group above us. */
+static void a_quota_that_is_used_up_presses(void **state)
+{
+	struct gsync_usage before = { .busy = 1000, .throttled = 50 };
+	struct gsync_usage after = { .busy = 1200, .idle = 800, .own = 200, .throttled = 650 };
+
+	(void)state;
+	assert_int_equal(gsync_pressure_between(&before, &after), 60);
+	after.throttled = 99999;
+	assert_int_equal(gsync_pressure_between(&before, &after), 100);
+	after.throttled = 0;
+	assert_int_equal(gsync_pressure_between(&before, &after), 0);
+	after.busy = 1000;
+	after.throttled = 650;
+	assert_int_equal(gsync_pressure_between(&before, &after), 75);
+}
+
 static void our_own_crowd_is_no_pressure(void **state)
 {
 	(void)state;
@@ -154,8 +173,8 @@ static void our_own_crowd_is_no_pressure(void **state)
 
 static void counters_that_stand_or_go_back_press_no_one(void **state)
 {
-	struct gsync_usage high = { 5000, 5000, 5000, 5000 };
-	struct gsync_usage low = { 10, 10, 10, 10 };
+	struct gsync_usage high = { 5000, 5000, 5000, 5000, 5000 };
+	struct gsync_usage low = { 10, 10, 10, 10, 10 };
 
 	(void)state;
 	assert_int_equal(pressure(0, 0, 0, 0), 0);
@@ -179,6 +198,7 @@ int main(void)
 		cmocka_unit_test(what_this_process_used_is_known),
 		cmocka_unit_test(foreign_work_presses_only_while_no_cpu_idles),
 		cmocka_unit_test(what_the_host_takes_presses_always),
+		cmocka_unit_test(a_quota_that_is_used_up_presses),
 		cmocka_unit_test(our_own_crowd_is_no_pressure),
 		cmocka_unit_test(counters_that_stand_or_go_back_press_no_one),
 	};

@@ -205,7 +205,7 @@ static void a_signal_handler_may_wait_while_its_thread_replaces_it(void **state)
 	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
 	for (uint64_t i = 1; !test_has_passed(&until); i++) {
 		assert_int_equal(gsync_profile_set("spin_ns", i % 1000), 0);
-		gsync_look_again();
+		gsync_look_again(true);
 	}
 	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
 	signal(SIGALRM, SIG_DFL);
@@ -265,7 +265,7 @@ static bool wait_until_usable(uint64_t cpus)
 
 	gsync_mutex_lock(&held);
 	do {
-		struct timespec soon = test_deadline(5);
+		struct timespec soon = test_deadline(30);
 
 		assert_int_equal(gsync_mutex_timedlock(&held, &soon), ETIMEDOUT);
 		assert_int_equal(gsync_profile_get("usable_cpus", &value), 0);
@@ -372,13 +372,40 @@ static void looking_and_setting_keep_errno(void **state)
 
 	(void)state;
 	errno = EXDEV;
-	gsync_look_again();
+	gsync_look_again(true);
 	gsync_tune();
 	gsync_profile_of_process(&(struct gsync_profile){ 0 }, NULL);
 	assert_int_equal(gsync_profile_set("spin_ns", 3), 0);
 	assert_int_equal(gsync_profile_get("spin_ns", &value), 0);
 	assert_int_equal(gsync_profile_reset("spin_ns"), 0);
 	assert_int_equal(errno, EXDEV);
+}
+
+static void *keeps_errno_when_it_is_new(void *argument)
+{
+	errno = EXDEV;
+	gsync_tuning();
+	*(int *)argument = errno;
+	test_until_set(&stop, 1);
+	return NULL;
+}
+
+/* liburcu makes room for more readers when many threads are alive, and that may fail in part. */
+static void the_first_wait_of_many_threads_keeps_errno(void **state)
+{
+	enum { THREADS = 100 };
+	pthread_t threads[THREADS];
+	int seen[THREADS];
+
+	(void)state;
+	stop = 0;
+	for (int i = 0; i < THREADS; i++)
+		threads[i] = test_thread(keeps_errno_when_it_is_new, &seen[i]);
+	__atomic_store_n(&stop, 1u, __ATOMIC_RELEASE);
+	for (int i = 0; i < THREADS; i++)
+		test_join(threads[i]);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(seen[i], EXDEV);
 }
 
 static void pressure_expires(void **state)
@@ -397,10 +424,24 @@ static void pressure_expires(void **state)
 	assert_false(gsync_is_pressed(&tuning));
 }
 
+/* A reader cannot wait for itself: a handler that interrupts one publishes nothing that needs a grace period. */
+static void a_reader_that_is_interrupted_is_not_waited_for(void **state)
+{
+	int error = 0;
+
+	(void)state;
+	urcu_bp_read_lock();
+	for (uint64_t i = 1; i <= 10 && error == 0; i++)
+		error = gsync_profile_set("spin_ns", i);
+	urcu_bp_read_unlock();
+	assert_int_equal(error, EPERM);
+	assert_int_equal(gsync_profile_reset(NULL), 0);
+}
+
 static bool looks_when_next_is(uint64_t next)
 {
 	gsync_live.next_look = next;
-	gsync_look_if_due(gsync_ticks());
+	gsync_look_if_due(gsync_ticks(), true);
 	return gsync_live.next_look != next;
 }
 
@@ -409,7 +450,7 @@ static void somebody_looks_when_it_is_time(void **state)
 	uint64_t now;
 
 	(void)state;
-	gsync_look_again();
+	gsync_look_again(true);
 	now = gsync_ticks();
 	assert_true(looks_when_next_is(now));
 	assert_true(looks_when_next_is(now - 1000000000000));
@@ -429,7 +470,9 @@ int main(void)
 		cmocka_unit_test(the_profile_follows_the_affinity),
 		cmocka_unit_test(threads_pinned_to_one_cpu_each_use_all_of_them),
 		cmocka_unit_test(looking_and_setting_keep_errno),
+		cmocka_unit_test(the_first_wait_of_many_threads_keeps_errno),
 		cmocka_unit_test(pressure_expires),
+		cmocka_unit_test(a_reader_that_is_interrupted_is_not_waited_for),
 		cmocka_unit_test(somebody_looks_when_it_is_time),
 	};
 
