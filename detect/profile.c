@@ -6,7 +6,7 @@
  */
 #include "detect/profile.h"
 
-#define PRESSED_SHARE 4
+#define PRESSED_SHARE 3
 
 static double clamp(double value, double low, double high)
 {
@@ -49,7 +49,7 @@ static struct gsync_choice pressed_spin(const struct gsync_conditions *condition
 
 	if (spin.value != 0)
 		spin = (struct gsync_choice){ spin.value / PRESSED_SHARE,
-					      "a quarter of the price: the holder is likely off its CPU, and whoever runs "
+					      "a third of the price: the holder is likely off its CPU, and whoever runs "
 					      "gets further alone" };
 	return spin;
 }

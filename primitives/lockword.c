@@ -153,16 +153,15 @@ static __thread uint32_t usual_wait __attribute__((tls_model("initial-exec")));
 
 #define TIMES_USUAL 4
 
-static uint64_t pressed_patience(const struct gsync_tuning *tuning, uint32_t seen)
+static uint64_t pressed_patience(const struct gsync_tuning *tuning)
 {
-	uint64_t most = (seen & W) != 0 ? tuning->pressed_spin : tuning->spin;
 	uint64_t learned = (uint64_t)usual_wait * TIMES_USUAL;
 
 	if (usual_wait == 0)
-		return most;
+		return tuning->pressed_spin;
 	if (learned < tuning->spin_floor)
 		learned = tuning->spin_floor;
-	return learned < most ? learned : most;
+	return learned < tuning->pressed_spin ? learned : tuning->pressed_spin;
 }
 
 static void learn(uint64_t waited)
@@ -179,7 +178,7 @@ static bool spin(gsync_lockword_t *lock, const struct waiter *self)
 	bool pressed = gsync_is_pressed(&tuning);
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, pressed ? pressed_patience(&tuning, look(lock)) : tuning.spin, tuning.backoff);
+	gsync_spin_start(&spin, pressed ? pressed_patience(&tuning) : tuning.spin, tuning.backoff);
 	do {
 		uint32_t seen = look(lock);
 
