@@ -176,10 +176,7 @@ int cli_bench(int argc, char **argv)
 	int status = cli_bench_options_parse(&options, argc, argv, &error);
 
 	if (status != CLI_OK) {
-		if (error.text[0] != '\0')
-			fprintf(stderr, "guestsync: %s\n", error.text);
-		else
-			fputs("guestsync: see guestsync bench --help\n", stderr);
+		cli_refuse(&error, "bench");
 	} else if (options.help) {
 		fputs(help, stdout);
 	} else {

@@ -66,6 +66,14 @@ void cli_signals_release(const struct sigaction before[CLI_SIGNALS])
 
 /* ---- what is to be said on stderr */
 
+void cli_refuse(const struct bench_error *error, const char *command)
+{
+	if (error->text[0] != '\0')
+		fprintf(stderr, "guestsync: %s\n", error->text);
+	else
+		fprintf(stderr, "guestsync: see guestsync %s --help\n", command);
+}
+
 int cli_complain(const struct bench_error *error)
 {
 	cli_progress_erase();

@@ -31,6 +31,9 @@ void cli_progress_show(const struct bench_progress *progress);
 void cli_signals_catch(struct sigaction before[CLI_SIGNALS]);
 void cli_signals_release(const struct sigaction before[CLI_SIGNALS]);
 
+/* Wrong options of COMMAND; where getopt has said already what is wrong, ERROR is empty. */
+void cli_refuse(const struct bench_error *error, const char *command);
+
 /* Returns CLI_FAILED. */
 int cli_complain(const struct bench_error *error);
 

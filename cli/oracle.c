@@ -339,7 +339,7 @@ static int write_report(const struct bench_oracle *oracle, const struct options 
 	struct gsync_profile profile;
 	struct gsync_facts facts;
 
-	gsync_facts_read(&gsync_source_machine, &facts);
+	gsync_facts_read(&gsync_source_full, &facts);
 	gsync_profile_of_process(&profile, NULL);
 	if (options->json) {
 		if (write_json(oracle, &facts, &profile, out) != 0)
@@ -398,10 +398,7 @@ int cli_oracle(int argc, char **argv)
 	int status = parse(&options, argc, argv, &error);
 
 	if (status != CLI_OK) {
-		if (error.text[0] != '\0')
-			fprintf(stderr, "guestsync: %s\n", error.text);
-		else
-			fputs("guestsync: see guestsync calibrate --oracle --help\n", stderr);
+		cli_refuse(&error, "calibrate --oracle");
 	} else if (options.help) {
 		fputs(help, stdout);
 	} else {

@@ -6,9 +6,12 @@
  */
 #include "detect/affinity.h"
 
+#include "detect/text.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
@@ -32,13 +35,12 @@ static int add_thread(struct gsync_cpu_mask *out, pid_t tid)
 	return count;
 }
 
+/* 0 for what is no number: "." and "..". */
 static pid_t parse_tid(const char *name)
 {
-	pid_t tid = 0;
+	uint64_t tid;
 
-	for (; *name >= '0' && *name <= '9' && tid < 100000000; name++)
-		tid = tid * 10 + (*name - '0');
-	return *name == '\0' ? tid : 0;
+	return gsync_text_number(&name, &tid) && *name == '\0' && tid <= INT_MAX ? (pid_t)tid : 0;
 }
 
 /* Not opendir: that allocates. */

@@ -43,25 +43,25 @@ static struct gsync_choice patience(const struct gsync_conditions *conditions)
 	return (struct gsync_choice){ (uint32_t)clamp(price, least, most), why };
 }
 
+/* VALUE, where anybody spins at all. */
+static struct gsync_choice or_none(struct gsync_choice spin, uint32_t value, const char *why)
+{
+	return spin.value != 0 ? (struct gsync_choice){ value, why } : spin;
+}
+
 static struct gsync_choice pressed_spin(const struct gsync_conditions *conditions)
 {
 	struct gsync_choice spin = patience(conditions);
 
-	if (spin.value != 0)
-		spin = (struct gsync_choice){ spin.value / PRESSED_SHARE,
-					      "a third of the price: the holder is likely off its CPU, and whoever runs "
-					      "gets further alone" };
-	return spin;
+	return or_none(spin, spin.value / PRESSED_SHARE,
+		       "a third of the price: the holder is likely off its CPU, and whoever runs gets further alone");
 }
 
 static struct gsync_choice spin_floor(const struct gsync_conditions *conditions)
 {
-	struct gsync_choice spin = patience(conditions);
-
-	if (spin.value != 0)
-		spin = (struct gsync_choice){ 1000, "under pressure a waiter learns how long waits last, and spins four times "
-						    "that: but not less than a few cache misses take" };
-	return spin;
+	return or_none(patience(conditions), 1000,
+		       "under pressure a waiter learns how long waits last, and spins four times that: but not less than a "
+		       "few cache misses take");
 }
 
 static struct gsync_choice backoff(const struct gsync_conditions *conditions)
@@ -106,10 +106,9 @@ static struct gsync_choice barrier(const struct gsync_conditions *conditions)
 {
 	struct gsync_choice spin = patience(conditions);
 
-	if (spin.value != 0)
-		spin = (struct gsync_choice){ spin.value / 2 * 5, "two and a half times the price of a wake-up: one that is late "
-								  "holds up all the others in the next phase" };
-	return spin;
+	return or_none(spin, spin.value / 2 * 5,
+		       "two and a half times the price of a wake-up: one that is late holds up all the others in the next "
+		       "phase");
 }
 
 static struct gsync_choice barrier_yields(const struct gsync_conditions *conditions)
