@@ -6,13 +6,12 @@
  */
 #include "detect/affinity.h"
 
+#include "detect/manners.h"
 #include "detect/text.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -71,17 +70,13 @@ static int add_all_threads(struct gsync_cpu_mask *out, int count, int online)
 
 int gsync_affinity_read(struct gsync_cpu_mask *out, int online)
 {
-	int caller_errno = errno;
-	int cancel_state;
+	struct gsync_manners manners = gsync_manners_keep();
 	int count;
 
 	memset(out, 0, sizeof(*out));
-	/* open() would make waiting for a lock a cancellation point. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	count = add_thread(out, 0);
 	if (count > 0 && count != online)
 		count = add_all_threads(out, count, online);
-	pthread_setcancelstate(cancel_state, NULL);
-	errno = caller_errno;
+	gsync_manners_give_back(&manners);
 	return count;
 }

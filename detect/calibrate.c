@@ -19,11 +19,11 @@
 #include "detect/calibrate.h"
 
 #include "detect/clock.h"
+#include "detect/manners.h"
 #include "detect/profile.h"
 #include "detect/text.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <sched.h>
 #include <sys/prctl.h>
 
@@ -302,12 +302,8 @@ static void measure(const struct gsync_source *source, struct gsync_calibration 
 
 void gsync_calibrate(const struct gsync_source *source, struct gsync_calibration *out)
 {
-	int caller_errno = errno;
-	int cancel_state;
+	struct gsync_manners manners = gsync_manners_keep();
 
-	/* clock_nanosleep() is a cancellation point; waiting for a lock is none. */
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	measure(source, out);
-	pthread_setcancelstate(cancel_state, NULL);
-	errno = caller_errno;
+	gsync_manners_give_back(&manners);
 }

@@ -8,10 +8,10 @@
  * lock a cancellation point, which open() and read() would make it.
  */
 #include "detect/affinity.h"
+#include "detect/manners.h"
 #include "detect/source.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <unistd.h>
 
 #if defined(__x86_64__) || defined(__i386__)
@@ -54,15 +54,14 @@ static ssize_t read_all(int fd, char *buffer, size_t size)
 
 ssize_t gsync_machine_read_file(void *context, const char *path, char *buffer, size_t size)
 {
-	int caller_errno = errno;
-	int cancel_state;
+	struct gsync_manners manners;
 	ssize_t result;
 	int fd;
 
 	(void)context;
 	if (size == 0)
 		return -EINVAL;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	manners = gsync_manners_keep();
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0) {
 		result = -errno;
@@ -70,22 +69,18 @@ ssize_t gsync_machine_read_file(void *context, const char *path, char *buffer, s
 		result = read_all(fd, buffer, size);
 		close(fd);
 	}
-	pthread_setcancelstate(cancel_state, NULL);
-	errno = caller_errno;
+	gsync_manners_give_back(&manners);
 	return result;
 }
 
 int gsync_machine_cpus_online(void *context)
 {
-	int caller_errno = errno;
-	int cancel_state;
+	struct gsync_manners manners = gsync_manners_keep();
 	long count;
 
 	(void)context;
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	count = sysconf(_SC_NPROCESSORS_ONLN);
-	pthread_setcancelstate(cancel_state, NULL);
-	errno = caller_errno;
+	gsync_manners_give_back(&manners);
 	return count > 0 && count <= GSYNC_CPUS_MAX ? (int)count : 0;
 }
 

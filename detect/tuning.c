@@ -14,6 +14,7 @@
 #include "detect/tuning.h"
 
 #include "detect/facts.h"
+#include "detect/manners.h"
 #include "detect/override.h"
 #include "detect/pressure.h"
 #include "detect/process.h"
@@ -70,28 +71,6 @@ static uint64_t usage_at; /* in ticks; 0 = never */
 static bool has_quota;
 static uint64_t looks;
 static bool blind; /* /proc tells nothing of the CPUs */
-
-/* ---- manners */
-
-/* What callers must not notice: that errno changes, or that what we call here and in liburcu may be cancelled. */
-struct manners {
-	int caller_errno;
-	int cancel_state;
-};
-
-static struct manners keep(void)
-{
-	struct manners manners = { .caller_errno = errno };
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &manners.cancel_state);
-	return manners;
-}
-
-static void give_back(const struct manners *manners)
-{
-	pthread_setcancelstate(manners->cancel_state, NULL);
-	errno = manners->caller_errno;
-}
 
 /* Not sched_yield(): under a real-time policy that would keep the one we wait for off this CPU for good. */
 static void wait_a_moment(void)
@@ -294,7 +273,7 @@ static void schedule_next_look(void)
 
 void gsync_look_again(bool patient)
 {
-	struct manners manners = keep();
+	struct gsync_manners manners = gsync_manners_keep();
 
 	if (try_claim()) {
 		read_pressure();
@@ -305,7 +284,7 @@ void gsync_look_again(bool patient)
 		schedule_next_look();
 		release_claim();
 	}
-	give_back(&manners);
+	gsync_manners_give_back(&manners);
 }
 
 /* ---- the first time */
@@ -336,20 +315,20 @@ static bool try_to_settle(void)
 
 void gsync_tune(void)
 {
-	struct manners manners = keep();
+	struct gsync_manners manners = gsync_manners_keep();
 
 	try_to_settle();
-	give_back(&manners);
+	gsync_manners_give_back(&manners);
 }
 
 /* Some milliseconds, once per process: not worth a lock of our own. */
 static void settle(void)
 {
-	struct manners manners = keep();
+	struct gsync_manners manners = gsync_manners_keep();
 
 	while (!try_to_settle())
 		wait_a_moment();
-	give_back(&manners);
+	gsync_manners_give_back(&manners);
 }
 
 const struct gsync_calibration *gsync_calibration_of_process(void)
@@ -376,7 +355,7 @@ void gsync_profile_of_process(struct gsync_profile *profile, struct gsync_reason
 
 static int republish(void)
 {
-	struct manners manners = keep();
+	struct gsync_manners manners = gsync_manners_keep();
 	bool published;
 
 	settle();
@@ -385,7 +364,7 @@ static int republish(void)
 	published = derive_and_publish(true);
 	schedule_next_look();
 	release_claim();
-	give_back(&manners);
+	gsync_manners_give_back(&manners);
 	return published ? 0 : EPERM;
 }
 
