@@ -278,7 +278,8 @@ holds '{"threads","cs_ns","think_ns","chosen_ops_per_s","best_ops_per_s","best_s
 if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'calibrate --oracle left hogs behind'; fi
 expect 0 '' "$guestsync" calibrate --oracle "${small[@]}" --scenario plain --locks gsync_barrier --out "$work/oracle.txt"
 grep -q 'chosen ÷ best' "$work/oracle.txt" || flunk 'calibrate --oracle --out wrote no table'
-timeout -s TERM 1 "$guestsync" calibrate --oracle --out "$work/never" >"$work/out" 2>"$work/err"
+# --foreground: else it signals twice, and the second signal kills without ceremony.
+timeout --foreground -s TERM 1 "$guestsync" calibrate --oracle --out "$work/never" >"$work/out" 2>"$work/err"
 [ ! -e "$work/never" ] && [ ! -s "$work/out" ] && grep -q interrupted "$work/err" ||
 	flunk 'calibrate --oracle, interrupted, left something or said nothing'
 expect 2 'option' "$guestsync" calibrate --oracle --nonsense
