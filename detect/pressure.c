@@ -82,14 +82,32 @@ static double larger(double a, double b)
 	return a > b ? a : b;
 }
 
+static double all_between(const struct gsync_usage *before, const struct gsync_usage *after)
+{
+	return since(before->busy, after->busy) + since(before->idle, after->idle) + since(before->stolen, after->stolen);
+}
+
+/* A quota that is used up stops some of our CPUs before the others: what we wait for stands still, too. */
+static double throttled_share(const struct gsync_usage *before, const struct gsync_usage *after)
+{
+	double throttled = since(before->throttled, after->throttled);
+	double all = all_between(before, after);
+
+	return throttled < all ? throttled / all : all > 0;
+}
+
+uint32_t gsync_throttling_between(const struct gsync_usage *before, const struct gsync_usage *after)
+{
+	return (uint32_t)(throttled_share(before, after) * 100);
+}
+
 uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct gsync_usage *after)
 {
 	double busy = since(before->busy, after->busy);
 	double idle = since(before->idle, after->idle);
 	double stolen = since(before->stolen, after->stolen);
 	double own = since(before->own, after->own);
-	double throttled = since(before->throttled, after->throttled);
-	double all = busy + idle + stolen;
+	double all = all_between(before, after);
 	double foreign = busy > own ? busy - own : 0;
 	double spare;
 
@@ -99,7 +117,5 @@ uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct g
 	spare = idle * 100 / IDLE_ENOUGH_PERCENT / all;
 	foreign = spare < 1 ? foreign * (1 - spare) / all : 0;
 	stolen = stolen > 0 ? stolen / (busy + stolen) : 0;
-	/* A quota that is used up stops some of our CPUs before the others: what we wait for stands still, too. */
-	throttled = throttled < all ? throttled / all : 1;
-	return (uint32_t)(larger(foreign, larger(stolen, throttled)) * 100);
+	return (uint32_t)(larger(foreign, larger(stolen, throttled_share(before, after))) * 100);
 }

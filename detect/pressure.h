@@ -29,4 +29,7 @@ bool gsync_usage_read(const struct gsync_source *source, const struct gsync_cpu_
 /* Percent of their time that others took, in this system or outside, while this process could have used it. */
 uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct gsync_usage *after);
 
+/* The part of it that is our own doing: percent of the CPUs' time that this process's quotas kept from it. */
+uint32_t gsync_throttling_between(const struct gsync_usage *before, const struct gsync_usage *after);
+
 #endif

@@ -33,6 +33,7 @@
 #define LOOKS_PER_CPUS 6u
 #define SLOW_YIELD_NS 500000u
 #define RECESS_NS 10000000u /* until pressure, which forbids yields altogether, has been noticed */
+#define THROTTLED_NS 400000000u /* some periods of a quota */
 #define BLIND_RECESS_NS 100000000u /* where it cannot be */
 
 /* In ns: the spin loops read CLOCK_MONOTONIC until the counter has proved itself. */
@@ -48,6 +49,7 @@ const struct gsync_published gsync_untuned = {
 		.slow_yield = SLOW_YIELD_NS,
 		.yield_recess = BLIND_RECESS_NS,
 		.pressed_most = 60000000,
+		.throttled_most = THROTTLED_NS,
 		.repair_ns = 2000000,
 		.backoff = 4,
 		.eager = 1,
@@ -165,6 +167,7 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->yield_recess = (uint64_t)((blind || profile->look_ns == 0 ? BLIND_RECESS_NS : RECESS_NS) * ticks_per_ns);
 	/* One look and a half: a calm one between two others is noise, and soon after the last of them it is over. */
 	out->pressed_most = (uint64_t)(profile->look_ns * 1.5 * ticks_per_ns);
+	out->throttled_most = (uint64_t)(THROTTLED_NS * ticks_per_ns);
 	out->repair_ns = profile->repair_ns;
 	out->backoff = backoff < 1 ? 1 : backoff > 1000 ? 1000 : (uint32_t)backoff;
 	out->eager = profile->eager;
@@ -244,6 +247,15 @@ static void note_pressure(uint32_t percent, uint64_t before, uint64_t now)
 		__atomic_store_n(&gsync_live.pressed_until, (int64_t)(until - latest) < 0 ? until : latest, __ATOMIC_RELAXED);
 }
 
+/* What a quota stops it stops for a large part of every period; the kernel's default is 100 ms. */
+static void note_throttling(uint32_t percent, uint64_t now)
+{
+	const struct gsync_published *published = gsync_published();
+
+	if (percent >= published->profile.pressure_percent)
+		__atomic_store_n(&gsync_live.throttled_until, now + published->tuning.throttled_most, __ATOMIC_RELAXED);
+}
+
 static void read_pressure(void)
 {
 	struct gsync_usage fresh;
@@ -257,8 +269,10 @@ static void read_pressure(void)
 		gsync_throttling_read(&gsync_source_machine, &load);
 	fresh.throttled = load.throttled_ns != GSYNC_UNKNOWN ? load.throttled_ns : 0;
 	now = gsync_ticks();
-	if (usage_at != 0)
+	if (usage_at != 0) {
 		note_pressure(gsync_pressure_between(&usage, &fresh), usage_at, now);
+		note_throttling(gsync_throttling_between(&usage, &fresh), now);
+	}
 	usage = fresh;
 	usage_at = now;
 }

@@ -29,6 +29,7 @@ struct gsync_tuning {
 	uint64_t slow_yield;   /* a yield that took this long gave the CPU to somebody else's work */
 	uint64_t yield_recess; /* then nobody yields for this long */
 	uint64_t pressed_most; /* pressure lasts no longer than this, unless it is found again */
+	uint64_t throttled_most; /* the same of throttling */
 	uint32_t repair_ns;
 	uint32_t backoff;
 	uint32_t eager;
@@ -49,6 +50,7 @@ struct gsync_live {
 	uint64_t next_look;	/* when, in ticks, somebody should look at the machine again */
 	uint64_t look_interval; /* in ticks; next_look is never further ahead, unless the clock was set back; 0 = never look */
 	uint64_t pressed_until; /* there is pressure, if this lies ahead; in ticks, 0 = none */
+	uint64_t throttled_until; /* the same, for quotas that stop this process */
 	uint32_t pressure;	/* percent, for display */
 };
 
@@ -103,12 +105,23 @@ static inline bool gsync_lies_ahead(uint64_t mark, uint64_t now, uint64_t horizo
 	return mark - now - 1 < horizon;
 }
 
+static inline bool gsync_goes_on(const uint64_t *until, uint64_t most)
+{
+	uint64_t end = __atomic_load_n(until, __ATOMIC_RELAXED);
+
+	return end != 0 && gsync_lies_ahead(end, gsync_ticks(), most);
+}
+
 /* Others take the CPUs that this process wants: an awake waiter waits in vain more often than not. */
 static inline bool gsync_is_pressed(const struct gsync_tuning *tuning)
 {
-	uint64_t until = __atomic_load_n(&gsync_live.pressed_until, __ATOMIC_RELAXED);
+	return gsync_goes_on(&gsync_live.pressed_until, tuning->pressed_most);
+}
 
-	return until != 0 && gsync_lies_ahead(until, gsync_ticks(), tuning->pressed_most);
+/* This process uses up its quotas: what it does costs not time but CPU time. */
+static inline bool gsync_is_throttled(const struct gsync_tuning *tuning)
+{
+	return gsync_goes_on(&gsync_live.throttled_until, tuning->throttled_most);
 }
 
 /* Measures, unless this process has, or another thread is about it. Leaves errno alone. */

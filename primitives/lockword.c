@@ -16,6 +16,7 @@
  *   L …       L W …       a waiter, before it sleeps, else; one that has slept before clears H
  *   L …       - …         plain unlock, which read W = H = G = S = 0: a store to L's byte, the rest stays as it is
  *   L …       - …         any other unlock: clears L, W and H in one step; where W was set it wakes one
+ *   L W P     W P         or, where that spares a wake-up and there is a guard: the guard will look
  *   L W …     L W H …     hand-over, first step; then it wakes one
  *   L W H …   L W G …     hand-over, second step, if a sleeper was woken and H still stands
  *   L W G …   L W …       a waiter that has slept: it has the lock; if it is the guard it clears P
@@ -43,6 +44,9 @@
  * the wait is bounded by repair_ns and the time until the guard gets a CPU, and no
  * other sleeper needs a timeout. A guard that gives up clears W and P together, so
  * that the one it wakes, standing for the rest, becomes the guard if it sleeps again.
+ * (5) A release that spares the wake-up has seen this process's P while it held L:
+ * so there was a guard, which cannot have acquired since. Either it still is the
+ * guard, as in (4), or it has given up and woken one, as in (2).
  *
  * Fork. The child inherits P, but not the guard. So P is a number that a process
  * does not share with its ancestors; a waiter that finds another's takes it for 0.
@@ -228,6 +232,50 @@ static bool next_look(struct timespec *next, const struct timespec *deadline)
 	return true;
 }
 
+/*
+ * While a quota throttles this process, what is short is CPU time, not time: a
+ * thread that works on while the others sleep gets more done for it than one that
+ * wakes another at every release, which then finds the lock taken again. So
+ * wake-ups are spared, but for one now and then, as long as the guard is there to
+ * find the lock if its holders stay away; where it does so time after time, they
+ * do, and every release wakes again for a while.
+ */
+#define VAIN_MOST 6u
+#define VAIN_RECESS_NS 1000000000u
+
+static __thread uint64_t last_wake __attribute__((tls_model("initial-exec")));
+static uint32_t found_free; /* by guards, in turn; a race on it loses a hint, nothing more */
+static uint64_t sparing_resumes; /* in ns of the monotonic clock; 0 = now */
+
+static void guard_looked(bool is_free)
+{
+	uint32_t times = is_free ? __atomic_load_n(&found_free, __ATOMIC_RELAXED) + 1 : 0;
+
+	if (times == VAIN_MOST) {
+		__atomic_store_n(&sparing_resumes, gsync_monotonic_ns() + VAIN_RECESS_NS, __ATOMIC_RELAXED);
+		times = 0;
+	}
+	__atomic_store_n(&found_free, times, __ATOMIC_RELAXED);
+}
+
+static bool spares_wake_up(uint32_t seen)
+{
+	struct gsync_tuning tuning;
+	uint64_t now;
+
+	if (__atomic_load_n(&gsync_live.throttled_until, __ATOMIC_RELAXED) == 0 || (seen & (W | S)) != W || (seen & P) == 0 ||
+	    (seen & P) != process_mark())
+		return false;
+	tuning = gsync_tuning();
+	now = gsync_ticks();
+	if (!gsync_is_throttled(&tuning) || __atomic_load_n(&sparing_resumes, __ATOMIC_RELAXED) > gsync_monotonic_ns())
+		return false;
+	if (now - last_wake < tuning.fair)
+		return true;
+	last_wake = now;
+	return false;
+}
+
 /* Sleeps, if SEEN still stands. Returns true when DEADLINE ended it. */
 static bool sleep_on(gsync_lockword_t *lock, uint32_t seen, struct waiter *self, const struct timespec *deadline)
 {
@@ -250,7 +298,10 @@ static bool sleep_on(gsync_lockword_t *lock, uint32_t seen, struct waiter *self,
 	if (!self->guard)
 		return gsync_futex_wait(&lock->word, sleeping, GSYNC_ANYBODY, deadline, shared);
 	is_deadline = next_look(&next, deadline);
-	return gsync_futex_wait(&lock->word, sleeping, GSYNC_ANYBODY, &next, shared) && is_deadline;
+	if (!gsync_futex_wait(&lock->word, sleeping, GSYNC_ANYBODY, &next, shared))
+		return false;
+	guard_looked((look(lock) & L) == 0);
+	return is_deadline;
 }
 
 int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *deadline)
@@ -275,8 +326,13 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *dead
 
 void gsync_lockword_unlock_slow(gsync_lockword_t *lock)
 {
-	uint32_t held = __atomic_fetch_and(&lock->word, ~(L | W | H), __ATOMIC_RELEASE);
+	uint32_t held;
 
+	if (spares_wake_up(look(lock))) {
+		__atomic_fetch_and(&lock->word, ~(L | H), __ATOMIC_RELEASE);
+		return;
+	}
+	held = __atomic_fetch_and(&lock->word, ~(L | W | H), __ATOMIC_RELEASE);
 	if ((held & W) != 0)
 		gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, (held & S) != 0);
 }

@@ -6,6 +6,7 @@
 #include "primitives/lockword.h"
 
 #include <guestsync/mutex.h>
+#include <guestsync/profile.h>
 #include <guestsync/spinlock.h>
 
 #define SLEEPERS (1u << 16)
@@ -286,6 +287,107 @@ static void a_hand_over_finds_nobody_and_the_mutex_stays_held(void **state)
 	gsync_mutex_unlock(&mutex);
 }
 
+/* A process that has used up its quota, for a while. */
+static void throttle(void)
+{
+	const struct gsync_tuning tuning = gsync_tuning();
+
+	__atomic_store_n(&gsync_live.throttled_until, gsync_ticks() + tuning.throttled_most, __ATOMIC_RELAXED);
+}
+
+static void set_threshold(const char *name, uint64_t value)
+{
+	assert_int_equal(gsync_profile_set(name, value), 0);
+}
+
+static int throttled_set_up(void **state)
+{
+	(void)state;
+	set_threshold("spin_ns", 0);
+	set_threshold("fair_ns", 1000000000);
+	return 0;
+}
+
+static int throttled_tear_down(void **state)
+{
+	(void)state;
+	__atomic_store_n(&gsync_live.throttled_until, 0, __ATOMIC_RELAXED);
+	return gsync_profile_reset(NULL);
+}
+
+static void *pass_once_spinlock(void *argument)
+{
+	gsync_spinlock_lock(argument);
+	gsync_spinlock_unlock(argument);
+	return NULL;
+}
+
+/* Returns the lock's word right after it was released while a thread slept on it. */
+static uint32_t release_beside_a_sleeper(gsync_spinlock_t *lock, bool throttled)
+{
+	pthread_t sleeper;
+	uint32_t word;
+
+	gsync_spinlock_lock(lock);
+	sleeper = test_thread(pass_once_spinlock, lock);
+	test_until_set(&lock->lock.word, SLEEPERS);
+	test_sleep_ms(1);
+	if (throttled)
+		throttle();
+	gsync_spinlock_unlock(lock);
+	word = __atomic_load_n(&lock->lock.word, __ATOMIC_RELAXED);
+	test_join(sleeper);
+	__atomic_store_n(&gsync_live.throttled_until, 0, __ATOMIC_RELAXED);
+	return word;
+}
+
+static void a_throttled_process_wakes_seldom_and_the_guard_finds_the_lock(void **state)
+{
+	gsync_spinlock_t lock = GSYNC_SPINLOCK_INIT;
+
+	(void)state;
+	if (!GSYNC_LOCKWORD_PLAIN_STORE_)
+		skip();
+	set_threshold("repair_ns", 1000000000);
+	release_beside_a_sleeper(&lock, true); /* this thread's first for long, so it wakes */
+	assert_int_equal(release_beside_a_sleeper(&lock, true) & (SLEEPERS | 1), SLEEPERS);
+	assert_int_equal(lock.lock.word, 0);
+	assert_int_not_equal(release_beside_a_sleeper(&lock, false) & (SLEEPERS | 1), SLEEPERS);
+	assert_int_equal(lock.lock.word, 0);
+}
+
+static void a_wake_up_is_not_spared_without_a_guard_of_this_process(void **state)
+{
+	static const uint32_t strangers[] = { 0, 0xff00, 0x5500 };
+	gsync_spinlock_t lock = GSYNC_SPINLOCK_INIT;
+
+	(void)state;
+	if (!GSYNC_LOCKWORD_PLAIN_STORE_)
+		skip();
+	release_beside_a_sleeper(&lock, true);
+	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
+		throttle();
+		lock.lock.word = SLEEPERS | strangers[i] | 1;
+		gsync_spinlock_unlock(&lock);
+		assert_int_equal(lock.lock.word, strangers[i]);
+	}
+}
+
+/* A holder that releases and stays away: what is spared then costs time. */
+static void a_throttled_process_wakes_again_when_guards_find_the_lock_free_all_the_time(void **state)
+{
+	gsync_spinlock_t lock = GSYNC_SPINLOCK_INIT;
+	int spared = 0;
+
+	(void)state;
+	if (!GSYNC_LOCKWORD_PLAIN_STORE_)
+		skip();
+	set_threshold("repair_ns", 30000000);
+	for (int i = 0; i < 30; i++)
+		spared += (release_beside_a_sleeper(&lock, true) & (SLEEPERS | 1)) == SLEEPERS;
+	assert_in_range(spared, 1, 20);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +403,13 @@ int main(void)
 		cmocka_unit_test(a_shared_mutex_is_never_handed_over),
 		cmocka_unit_test(a_sleeper_gets_a_mutex_that_another_retakes_at_once),
 		cmocka_unit_test(a_hand_over_finds_nobody_and_the_mutex_stays_held),
+		cmocka_unit_test_setup_teardown(a_throttled_process_wakes_seldom_and_the_guard_finds_the_lock,
+						throttled_set_up, throttled_tear_down),
+		cmocka_unit_test_setup_teardown(a_wake_up_is_not_spared_without_a_guard_of_this_process, throttled_set_up,
+						throttled_tear_down),
+		cmocka_unit_test_setup_teardown(
+			a_throttled_process_wakes_again_when_guards_find_the_lock_free_all_the_time, throttled_set_up,
+			throttled_tear_down),
 	};
 
 	return cmocka_run_group_tests_name("lockword", tests, NULL, NULL);

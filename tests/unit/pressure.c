@@ -154,8 +154,14 @@ static void a_quota_that_is_used_up_presses(void **state)
 
 	(void)state;
 	assert_int_equal(gsync_pressure_between(&before, &after), 60);
+	assert_int_equal(gsync_throttling_between(&before, &after), 60);
 	after.throttled = 99999;
 	assert_int_equal(gsync_pressure_between(&before, &after), 100);
+	assert_int_equal(gsync_throttling_between(&before, &after), 100);
+	after.stolen = 9000;
+	after.throttled = 0;
+	assert_int_equal(gsync_throttling_between(&before, &after), 0);
+	after.stolen = 0;
 	after.throttled = 0;
 	assert_int_equal(gsync_pressure_between(&before, &after), 0);
 	after.busy = 1000;
@@ -181,6 +187,7 @@ static void counters_that_stand_or_go_back_press_no_one(void **state)
 	assert_int_equal(pressure(0, 100, 0, 0), 0);
 	assert_int_equal(pressure(0, 0, 0, 100), 0);
 	assert_int_equal(gsync_pressure_between(&high, &low), 0);
+	assert_int_equal(gsync_throttling_between(&high, &low), 0);
 	low.busy = UINT64_MAX;
 	assert_int_equal(gsync_pressure_between(&high, &low), 100);
 	high.stolen = 0;
