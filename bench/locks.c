@@ -23,6 +23,13 @@ const struct bench_lock *const bench_locks[] = {
 #ifdef HAVE_NSYNC
 	&bench_nsync_mu,
 #endif
+#ifdef HAVE_TBB
+	&bench_tbb_spin,
+	&bench_tbb_queuing,
+#endif
+#ifdef HAVE_ABSL
+	&bench_absl_mutex,
+#endif
 	NULL,
 };
 
@@ -39,8 +46,9 @@ static const struct {
 	const char *name;
 	const char *reason;
 } absent[] = {
+#define NEEDS(packages) "not compiled in (install " packages ", then configure and build again)"
 #ifndef HAVE_CK
-#define NEEDS_CK "not compiled in (install libck-dev and build again)"
+#define NEEDS_CK NEEDS("libck-dev")
 	{ "ck_fas", NEEDS_CK },
 	{ "ck_ticket", NEEDS_CK },
 	{ "ck_mcs", NEEDS_CK },
@@ -48,13 +56,20 @@ static const struct {
 	{ "ck_barrier", NEEDS_CK },
 #endif
 #ifndef HAVE_NSYNC
-	{ "nsync_mu", "not compiled in (install libnsync-dev and build again)" },
+	{ "nsync_mu", NEEDS("libnsync-dev") },
+#endif
+#ifndef HAVE_TBB
+	{ "tbb_spin", NEEDS("libtbb-dev and g++") },
+	{ "tbb_queuing", NEEDS("libtbb-dev and g++") },
+#endif
+#ifndef HAVE_ABSL
+	{ "absl_mutex", NEEDS("libabsl-dev and g++") },
 #endif
 	{ NULL, NULL },
 };
 
 /* Names that the command line reserves for what a later version measures. */
-static const char *const not_yet[] = { "gsync_for", "tbb_spin", "tbb_queuing", "absl_mutex", "tbb_for", "omp_for" };
+static const char *const not_yet[] = { "gsync_for", "tbb_for", "omp_for" };
 
 const struct bench_lock *bench_lock_find(const char *name)
 {

@@ -19,10 +19,14 @@
  *
  * Through these pointers a call costs an indirect jump. Where 5 ns are compared
  * with 9, use run: a worker loop with the lock calls inlined (worker.h).
+ *
+ * Peers in C++ stand on the same footing: this header and worker.h are also C++,
+ * to be included as extern "C", and the loop is inlined around their calls, too.
  */
 #ifndef GUESTSYNC_BENCH_LOCKS_H
 #define GUESTSYNC_BENCH_LOCKS_H
 
+#include <stdalign.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <time.h>
@@ -32,11 +36,11 @@
 
 /* Room for any lock or barrier of the table, and for any per-thread node, on lines of their own. */
 struct bench_object {
-	_Alignas(BENCH_LINE) unsigned char bytes[BENCH_LINE];
+	alignas(BENCH_LINE) unsigned char bytes[BENCH_LINE];
 };
 
 struct bench_node {
-	_Alignas(BENCH_LINE) unsigned char bytes[BENCH_LINE];
+	alignas(BENCH_LINE) unsigned char bytes[BENCH_LINE];
 };
 
 struct bench_worker;
@@ -80,7 +84,7 @@ const struct bench_barrier *bench_barrier_find(const char *name);
 
 /*
  * Names that are known but cannot be had here, and why: "not compiled in
- * (install libck-dev and build again)". NULL for all other names.
+ * (install libck-dev, then configure and build again)". NULL for all other names.
  */
 const char *bench_absent_reason(const char *name);
 
@@ -92,6 +96,7 @@ extern const struct bench_lock bench_gsync_spin, bench_gsync_mutex, bench_gsync_
 extern const struct bench_lock bench_pthread_spin, bench_pthread_mutex, bench_pthread_mutex_adaptive;
 extern const struct bench_lock bench_ck_fas, bench_ck_ticket, bench_ck_mcs, bench_ck_clh;
 extern const struct bench_lock bench_nsync_mu;
+extern const struct bench_lock bench_tbb_spin, bench_tbb_queuing, bench_absl_mutex;
 extern const struct bench_barrier bench_gsync_barrier, bench_pthread_barrier, bench_ck_barrier;
 
 #endif

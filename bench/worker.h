@@ -29,16 +29,16 @@ struct bench_stage;
 
 struct bench_worker {
 	/* set before the thread starts */
-	_Alignas(BENCH_LINE) struct bench_stage *stage;
+	alignas(BENCH_LINE) struct bench_stage *stage;
 	unsigned index;
 	void (*run)(struct bench_worker *worker);
 	pthread_t thread;
 
 	/* the thread's own */
-	_Alignas(BENCH_LINE) uint64_t count; /* acquisitions or episodes so far; the measurer reads it now and then */
+	alignas(BENCH_LINE) uint64_t count; /* acquisitions or episodes so far; the measurer reads it now and then */
 	uint64_t errors;
 	uint64_t serials; /* how often the barrier named this thread the serial one */
-	_Alignas(BENCH_LINE) struct bench_node node;
+	alignas(BENCH_LINE) struct bench_node node;
 	struct bench_histogram waits; /* in ticks */
 
 	/*
@@ -47,23 +47,23 @@ struct bench_worker {
 	 * order them. Odd and even episodes use different words, so that a
 	 * thread may look at episode n while another is on its way to n + 1.
 	 */
-	_Alignas(BENCH_LINE) uint64_t arrived[2];
+	alignas(BENCH_LINE) uint64_t arrived[2];
 	uint64_t serial[2];
 };
 
 struct bench_stage {
 	/* the measurer's orders; nobody else writes this line */
-	_Alignas(BENCH_LINE) uint32_t phase;
+	alignas(BENCH_LINE) uint32_t phase;
 	uint32_t sample_mask; /* time an acquisition when its number & mask is 0 */
 
 	/* fixed before the threads start */
-	_Alignas(BENCH_LINE) uint64_t cs_steps;
+	alignas(BENCH_LINE) uint64_t cs_steps;
 	uint64_t think_steps;
 	unsigned threads;
 	bool reports_serial;
 
 	/* where the threads gather before they start */
-	_Alignas(BENCH_LINE) pthread_mutex_t gate;
+	alignas(BENCH_LINE) pthread_mutex_t gate;
 	pthread_cond_t all_gathered; /* for the measurer */
 	pthread_cond_t opened;	     /* for the threads */
 	unsigned gathered;
@@ -73,11 +73,11 @@ struct bench_stage {
 	struct bench_object object;
 
 	/* what the lock protects; volatile, so that every access happens where it is written */
-	_Alignas(BENCH_LINE) volatile uint64_t first;
-	_Alignas(BENCH_LINE) volatile uint64_t second;
+	alignas(BENCH_LINE) volatile uint64_t first;
+	alignas(BENCH_LINE) volatile uint64_t second;
 
 	/* barrier: the episode after which all leave, by its parity; written by thread 0 */
-	_Alignas(BENCH_LINE) uint64_t leave[2];
+	alignas(BENCH_LINE) uint64_t leave[2];
 
 	struct bench_worker workers[];
 };

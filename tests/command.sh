@@ -191,6 +191,14 @@ holds 'all({"kind","scenario","lock","threads","cs_ns","think_ns","rounds","medi
 holds 'all(set("ops_per_s cpu_ns_per_op jain wait_p50_ns wait_p99_ns wait_p999_ns wait_max_ns voluntary_switches involuntary_switches errors".split()) == set(m) for c in d["cells"] for m in c["rounds"] + [c["median"]])'
 holds 'all(len(c["rounds"]) == 2 and c["median"]["errors"] == 0 for c in d["cells"])'
 holds '{"gsync_spin","gsync_mutex","gsync_oticket","pthread_spin","pthread_mutex","pthread_mutex_adaptive","gsync_barrier","pthread_barrier"} <= {c["lock"] for c in d["cells"]}'
+# A peer is in the table, or the report says that it is not, and whoever names it learns what to install.
+peers='ck_fas ck_ticket ck_mcs ck_clh nsync_mu tbb_spin tbb_queuing absl_mutex'
+holds 'set("'"$peers"'".split()) <= {c["lock"] for c in d["cells"]} | set(d["settings"]["not_compiled_in"])'
+for peer in $(python3 -c 'import json,sys; print(*json.load(open(sys.argv[1]))["settings"]["not_compiled_in"])' "$work/out"); do
+	expect 2 "$peer is not compiled in \(install lib[a-z]*-dev" "$guestsync" bench --kind lock,barrier --locks "$peer"
+	expect 0 '' "$guestsync" bench --seconds 0.01 --rounds 1 --threads 1 --locks pthread_spin
+	grep -q "^$peer is not compiled in" "$work/out" || flunk "the table does not say that $peer is missing"
+done
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks ours --format csv
 [ "$(wc -l <"$work/out")" -eq 7 ] || flunk "CSV of 6 cells has $(wc -l <"$work/out") lines"
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks gsync_mutex --scenario plain,hogs --json

@@ -11,7 +11,7 @@ command -v clang >/dev/null || fail "clang is not installed"
 
 mkdir -p build
 if [ ! -f build/fuzz/build.ninja ]; then
-	CC=clang meson setup build/fuzz --buildtype=debugoptimized -Dwerror=true -Dfuzz=true -Dtests=false \
+	CC=clang CXX=clang++ meson setup build/fuzz --buildtype=debugoptimized -Dwerror=true -Dfuzz=true -Dtests=false \
 		-Dexamples=false -Db_sanitize=address,undefined -Db_lundef=false >build/fuzz.log 2>&1 ||
 		{ cat build/fuzz.log >&2; fail "cannot configure build/fuzz"; }
 fi

@@ -419,7 +419,31 @@ static void names_are_found_and_absences_explained(void **state)
 	}
 	assert_null(bench_lock_find("nonsense"));
 	assert_null(bench_absent_reason("nonsense"));
-	assert_string_equal(bench_absent_reason("tbb_spin"), "not available in this version");
+	assert_string_equal(bench_absent_reason("tbb_for"), "not available in this version");
+}
+
+/* Whoever builds without a library still learns that there is a peer, and what to install. */
+static void every_peer_is_there_or_says_what_to_install(void **state)
+{
+	static const struct {
+		const char *name, *package;
+	} peers[] = {
+		{ "pthread_spin", NULL },      { "pthread_mutex", NULL },      { "pthread_mutex_adaptive", NULL },
+		{ "ck_fas", "libck-dev" },     { "ck_ticket", "libck-dev" },   { "ck_mcs", "libck-dev" },
+		{ "ck_clh", "libck-dev" },     { "nsync_mu", "libnsync-dev" }, { "tbb_spin", "libtbb-dev" },
+		{ "tbb_queuing", "libtbb-dev" }, { "absl_mutex", "libabsl-dev" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++) {
+		const struct bench_lock *lock = bench_lock_find(peers[i].name);
+		const char *reason = bench_absent_reason(peers[i].name);
+
+		if (lock != NULL)
+			assert_false(lock->ours);
+		else if (peers[i].package == NULL || reason == NULL || strstr(reason, peers[i].package) == NULL)
+			fail_msg("%s is not there: %s", peers[i].name, reason != NULL ? reason : "for no reason");
+	}
 }
 
 /* ---- options */
@@ -796,6 +820,7 @@ int main(void)
 		cmocka_unit_test(ratios_are_taken_round_by_round),
 		cmocka_unit_test(effects_against_plain_are_as_computed_by_hand),
 		cmocka_unit_test(names_are_found_and_absences_explained),
+		cmocka_unit_test(every_peer_is_there_or_says_what_to_install),
 		cmocka_unit_test(bad_options_are_refused_with_a_reason),
 		cmocka_unit_test(options_mean_what_the_help_says),
 		cmocka_unit_test(a_tiny_run_has_the_fixed_json_form),
