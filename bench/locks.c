@@ -95,6 +95,8 @@ const char *bench_absent_reason(const char *name)
 	for (size_t i = 0; i < sizeof(not_yet) / sizeof(not_yet[0]); i++)
 		if (strcmp(not_yet[i], name) == 0)
 			return "not available in this version";
+	if (strcmp(name, bench_token_ring.name) == 0)
+		return "a bound, not a lock: it is measured beside gsync_oticket, with two threads or more";
 	return NULL;
 }
 

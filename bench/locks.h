@@ -60,6 +60,7 @@ struct bench_lock {
 	/* 0 or ETIMEDOUT, DEADLINE on CLOCK_MONOTONIC; NULL where there is none */
 	int (*timedlock)(void *lock, struct bench_node *node, const struct timespec *deadline);
 	void (*run)(struct bench_worker *worker);
+	const struct bench_lock *bound; /* what its kind cannot beat, to be measured beside it; or NULL */
 };
 
 struct bench_barrier {
@@ -97,6 +98,8 @@ extern const struct bench_lock bench_pthread_spin, bench_pthread_mutex, bench_pt
 extern const struct bench_lock bench_ck_fas, bench_ck_ticket, bench_ck_mcs, bench_ck_clh;
 extern const struct bench_lock bench_nsync_mu;
 extern const struct bench_lock bench_tbb_spin, bench_tbb_queuing, bench_absl_mutex;
+/* No lock and not in the table: it has nothing but a loop, in ring.c. */
+extern const struct bench_lock bench_token_ring;
 extern const struct bench_barrier bench_gsync_barrier, bench_pthread_barrier, bench_ck_barrier;
 
 #endif

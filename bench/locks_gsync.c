@@ -53,6 +53,7 @@
 		.trylock = type##_try,                                                                                 \
 		.timedlock = type##_timed,                                                                             \
 		.run = type##_run,                                                                                     \
+		.bound = (in_order) ? &bench_token_ring : NULL,                                                        \
 	};
 
 GSYNC_LOCK(bench_gsync_spin, "gsync_spin", gsync_spinlock, false)

@@ -132,8 +132,8 @@ static void write_panel(const struct bench_run *run, size_t panel, FILE *script)
 	for (size_t i = panel; i < run->count; i++) {
 		if (!same_panel(run, &run->cells[i], cell) || !is_first_of_line(run, i))
 			continue;
-		fprintf(script, "%s$line%zu using 1:2 with linespoints linewidth %d title \"%s\"", separator, i,
-			run->cells[i].ours ? 3 : 1, run->cells[i].name);
+		fprintf(script, "%s$line%zu using 1:2 with linespoints linewidth %d%s title \"%s\"", separator, i,
+			run->cells[i].ours ? 3 : 1, run->cells[i].bound ? " dashtype 2" : "", run->cells[i].name);
 		separator = ", ";
 	}
 	fputc('\n', script);

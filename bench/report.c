@@ -25,23 +25,30 @@ const struct bench_cell *bench_group_best_peer(const struct bench_run *run, size
 	for (size_t i = first; i < end; i++) {
 		const struct bench_cell *cell = &run->cells[i];
 
-		if (!cell->ours && cell->median.ops_per_s > 0 &&
+		if (!cell->ours && !cell->bound && cell->median.ops_per_s > 0 &&
 		    (best == NULL || cell->median.ops_per_s > best->median.ops_per_s))
 			best = cell;
 	}
 	return best;
 }
 
-double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *cell, const struct bench_cell *best)
+double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *cell, const struct bench_cell *other)
 {
 	double ratios[BENCH_ROUNDS_MAX];
 
 	for (unsigned i = 0; i < run->settings->rounds; i++) {
-		if (best->rounds[i].ops_per_s <= 0)
+		if (other->rounds[i].ops_per_s <= 0)
 			return 0;
-		ratios[i] = cell->rounds[i].ops_per_s / best->rounds[i].ops_per_s;
+		ratios[i] = cell->rounds[i].ops_per_s / other->rounds[i].ops_per_s;
 	}
 	return bench_median(ratios, run->settings->rounds);
+}
+
+const struct bench_cell *bench_cell_bound(const struct bench_run *run, const struct bench_cell *cell)
+{
+	const struct bench_cell *next = cell + 1;
+
+	return !cell->bound && next < run->cells + run->count && next->bound ? next : NULL;
 }
 
 static const struct bench_cell *plain_twin(const struct bench_run *run, const struct bench_cell *cell)
@@ -62,7 +69,7 @@ static double smaller(double a, double b)
 
 static double effective_cpus(const struct bench_run *run, const struct bench_cell *cell)
 {
-	double threads = cell->threads, cpus = run->cpus.count, hogs = run->cpus.count;
+	double threads = cell->threads, cpus = cell->bound ? 1 : run->cpus.count, hogs = cpus;
 
 	switch (cell->scenario) {
 	case BENCH_HOGS:

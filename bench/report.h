@@ -5,7 +5,8 @@
  * Within a group (kind, scenario, threads, critical section, think time) each
  * lock is compared with the best peer, the one of the highest median: the ratio
  * is taken round by round, because what drifts between rounds drifts for both,
- * and the median of the ratios is shown.
+ * and the median of the ratios is shown. A bound (ring.c) is no peer; the lock
+ * it bounds is compared with it in the same way.
  *
  * A disturbed scenario is compared with the same cell in plain, when that was
  * measured too. With C = CPU time per operation, t = time per operation and
@@ -45,8 +46,11 @@ size_t bench_group_end(const struct bench_run *run, size_t first);
 /* The peer of the highest median in the group, or NULL: no peer in it, or none that did anything. */
 const struct bench_cell *bench_group_best_peer(const struct bench_run *run, size_t first, size_t end);
 
-/* The median of CELL's per-round throughput relative to BEST's; 0 when BEST stood still in a round. */
-double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *cell, const struct bench_cell *best);
+/* The median of CELL's per-round throughput relative to OTHER's; 0 when OTHER stood still in a round. */
+double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *cell, const struct bench_cell *other);
+
+/* The cell of what bounds CELL's lock, or NULL: none known, or not measured. */
+const struct bench_cell *bench_cell_bound(const struct bench_run *run, const struct bench_cell *cell);
 
 void bench_report_table(const struct bench_run *run, FILE *out);
 void bench_report_csv(const struct bench_run *run, FILE *out);

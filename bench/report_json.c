@@ -3,7 +3,8 @@
  * {"machine":…, "settings":…, "cells":[{"kind", "scenario", "lock", "threads",
  * "cs_ns", "think_ns", "rounds":[M…], "median":M}]}; scripts rely on these
  * names. Beside them a cell says whether its threads were pinned, what share of
- * its CPUs was stolen (steal), and how it compares with plain (against_plain).
+ * its CPUs was stolen (steal), and how it compares with plain (against_plain);
+ * whether it is no lock but a bound, and how a lock compares with its bound.
  * With a time between moments set, each round has a "timeline" of them.
  *
  * Every json_*_set_new and append_new takes a NULL value as failure and says
@@ -100,6 +101,7 @@ json_t *bench_cell_json(const struct bench_cell *cell)
 
 static json_t *cell_json(const struct bench_run *run, const struct bench_cell *cell)
 {
+	const struct bench_cell *bound = bench_cell_bound(run, cell);
 	struct bench_effects effects;
 	json_t *object = bench_cell_json(cell);
 	int failed = json_object_set_new(object, "rounds", rounds_json(run, cell)) |
@@ -107,6 +109,10 @@ static json_t *cell_json(const struct bench_run *run, const struct bench_cell *c
 
 	if (cell->scenario == BENCH_STEAL)
 		failed |= json_object_set_new(object, "stolen_share", bench_json_number(cell->median.stolen_share));
+	if (cell->bound)
+		failed |= json_object_set_new(object, "bound", json_true());
+	if (bound != NULL)
+		failed |= json_object_set_new(object, "over_bound", bench_json_number(bench_cell_ratio(run, cell, bound)));
 	if (bench_cell_effects(run, cell, &effects))
 		failed |= json_object_set_new(object, "against_plain", effects_json(&effects));
 	if (!failed)

@@ -36,9 +36,9 @@ static void make_row(bench_table_row row, const struct bench_run *run, const str
 {
 	const struct bench_sample *median = &cell->median;
 
-	snprintf(row[0], BENCH_TEXT_BYTES, "%s %s", cell->ours ? "*" : " ", cell->name);
+	snprintf(row[0], BENCH_TEXT_BYTES, "%s %s", cell->bound ? "†" : cell->ours ? "*" : " ", cell->name);
 	bench_table_count(row[1], median->ops_per_s);
-	if (best != NULL)
+	if (best != NULL && !cell->bound)
 		bench_table_ratio(row[2], bench_cell_ratio(run, cell, best));
 	else
 		strcpy(row[2], "-");
@@ -125,6 +125,17 @@ static void print_timeline(const struct bench_run *run, const struct bench_cell 
 	}
 }
 
+static void print_bound(const struct bench_run *run, const struct bench_cell *cell, FILE *out)
+{
+	const struct bench_cell *bound = bench_cell_bound(run, cell);
+	char ratio[BENCH_TEXT_BYTES];
+
+	if (bound == NULL)
+		return;
+	bench_table_ratio(ratio, bench_cell_ratio(run, cell, bound));
+	fprintf(out, "† %s ÷ %s: %s (bound: one CPU, no halted vCPU to wake)\n", cell->name, bound->name, ratio);
+}
+
 static void print_group(const struct bench_run *run, size_t first, size_t end, FILE *out)
 {
 	const struct bench_cell *best = bench_group_best_peer(run, first, end);
@@ -142,21 +153,28 @@ static void print_group(const struct bench_run *run, size_t first, size_t end, F
 		make_row(row, run, &run->cells[i], best);
 		bench_table_line(&table, row, out);
 	}
+	for (size_t i = first; i < end; i++)
+		print_bound(run, &run->cells[i], out);
 	for (size_t i = first; i < end && run->settings->every_ms > 0; i++)
 		print_timeline(run, &run->cells[i], out);
 }
 
 static void print_legend(const struct bench_run *run, FILE *out)
 {
-	bool effects = false;
+	bool effects = false, bounds = false;
 
-	for (size_t i = 0; i < run->count; i++)
+	for (size_t i = 0; i < run->count; i++) {
 		effects |= has_effects(run, i, i + 1);
+		bounds |= run->cells[i].bound;
+	}
 	fprintf(out,
 		"\nMedians of %u round%s of %g s. * ours; ×peer: throughput relative to the best other lock\n"
 		"of the block, round by round; spread: of ops/s, between the rounds; sleeps and preempted:\n"
 		"context switches in a window; errors: broken exclusion, summed over the rounds.\n",
 		run->settings->rounds, run->settings->rounds == 1 ? "" : "s", run->settings->seconds);
+	if (bounds)
+		fputs("† no lock: threads pass a turn round on one CPU, the bound of strict order where waiters sleep.\n",
+		      out);
 	if (effects)
 		fputs("δη_r, δη_t: CPU time, and time times CPUs available, that an operation costs more than in\n"
 		      "plain; ω = (1 + δη_t) / (1 + δη_r).\n",

@@ -40,16 +40,31 @@ static struct bench_cell *add_cell(struct bench_run *run, enum bench_kind kind, 
 	return cell;
 }
 
+static struct bench_cell *add_lock(struct bench_run *run, const struct bench_lock *lock, enum bench_scenario scenario,
+				   unsigned threads, struct bench_load load)
+{
+	struct bench_cell *cell = add_cell(run, BENCH_LOCK, scenario, threads, load);
+
+	cell->lock = lock;
+	cell->name = lock->name;
+	cell->ours = lock->ours;
+	return cell;
+}
+
 static void add_locks(struct bench_run *run, enum bench_scenario scenario, unsigned threads, struct bench_load load)
 {
 	const struct bench_settings *settings = run->settings;
 
 	for (size_t i = 0; i < settings->lock_count; i++) {
-		struct bench_cell *cell = add_cell(run, BENCH_LOCK, scenario, threads, load);
+		const struct bench_lock *lock = settings->locks[i];
 
-		cell->lock = settings->locks[i];
-		cell->name = cell->lock->name;
-		cell->ours = cell->lock->ours;
+		add_lock(run, lock, scenario, threads, load);
+		if (settings->bounds && lock->bound != NULL && threads >= 2) {
+			struct bench_cell *bound = add_lock(run, lock->bound, scenario, threads, load);
+
+			bound->bound = true;
+			bound->pinned = true;
+		}
 	}
 }
 
@@ -151,7 +166,8 @@ int bench_run_init(struct bench_run *run, const struct bench_settings *settings,
 		bench_run_free(run);
 		return -1;
 	}
-	most = (settings->lock_count + settings->barrier_count) * settings->thread_count * settings->load_count *
+	/* A lock may have a bound. */
+	most = (2 * settings->lock_count + settings->barrier_count) * settings->thread_count * settings->load_count *
 	       BENCH_SCENARIOS;
 	run->cells = calloc(most, sizeof(run->cells[0]));
 	if (run->cells == NULL) {
@@ -205,6 +221,7 @@ static void tick(void *context, unsigned threads_left)
 int bench_conduct_window(struct bench_conductor *conductor, struct bench_cell *cell, double seconds,
 			 struct bench_sample *sample, struct bench_error *error)
 {
+	const struct bench_cpus first = { .count = 1, .ids = conductor->run->cpus.ids };
 	struct bench_job job = {
 		.lock = cell->lock,
 		.barrier = cell->barrier,
@@ -215,7 +232,7 @@ int bench_conduct_window(struct bench_conductor *conductor, struct bench_cell *c
 		.every_ns = conductor->run->settings->every_ms * 1000000ull,
 		.timeline = conductor->run->moments != NULL ? &cell->timelines[conductor->round] : NULL,
 		.pin = cell->pinned,
-		.cpus = &conductor->run->cpus,
+		.cpus = cell->bound ? &first : &conductor->run->cpus,
 		.disturbance = conductor->disturbance,
 		.tick = tick,
 		.context = conductor,

@@ -60,6 +60,7 @@ struct bench_settings {
 	unsigned every_ms; /* between two moments of a timeline; 0 = no timelines */
 	unsigned rounds;
 	enum bench_pin pin;
+	bool bounds; /* also measure what bounds a lock, where two threads or more compete */
 };
 
 struct bench_cell {
@@ -69,6 +70,7 @@ struct bench_cell {
 	const struct bench_barrier *barrier;
 	const char *name;
 	bool ours;
+	bool bound; /* no lock, but what bounds the one in the cell before; on one CPU */
 	bool pinned;
 	unsigned threads;
 	struct bench_load load; /* a barrier has no critical section: cs_ns = 0 */

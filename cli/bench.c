@@ -47,7 +47,9 @@ static const char help[] =
 	"  --help           this text\n"
 	"\n"
 	"A barrier has no critical section: --cs does not matter to it. Other scenarios\n"
-	"are compared with plain when both are measured.\n"
+	"are compared with plain when both are measured. With gsync_oticket comes\n"
+	"token_ring, no lock but the bound of strict order where waiters sleep: two\n"
+	"threads or more that pass a turn round on one CPU.\n"
 	"\n"
 	"Exit status: 0 done, 1 failed, 2 wrong usage, 3 done but for a scenario that this\n"
 	"machine refuses, 4 a lock let two threads in at once, or a barrier one through.\n";

@@ -172,7 +172,7 @@ int cli_bench_options_parse(struct cli_bench_options *options, int argc, char **
 		.pin = "auto",
 	};
 
-	*options = (struct cli_bench_options){ 0 };
+	*options = (struct cli_bench_options){ .settings.bounds = true };
 	error->text[0] = '\0';
 	if (collect(options, &texts, argc, argv) != CLI_OK)
 		return CLI_USAGE;

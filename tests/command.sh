@@ -200,7 +200,15 @@ for peer in $(python3 -c 'import json,sys; print(*json.load(open(sys.argv[1]))["
 	grep -q "^$peer is not compiled in" "$work/out" || flunk "the table does not say that $peer is missing"
 done
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks ours --format csv
-[ "$(wc -l <"$work/out")" -eq 7 ] || flunk "CSV of 6 cells has $(wc -l <"$work/out") lines"
+[ "$(wc -l <"$work/out")" -eq 8 ] || flunk "CSV of 7 cells has $(wc -l <"$work/out") lines"
+expect 0 '' "$guestsync" bench "${quick[@]}" --locks gsync_oticket,pthread_mutex --pin never --json
+holds '[(c["lock"], c["threads"], c.get("bound")) for c in d["cells"]] == [("gsync_oticket",1,None), ("pthread_mutex",1,None), ("gsync_oticket",2,None), ("token_ring",2,True), ("pthread_mutex",2,None)]'
+holds '[c["over_bound"] > 0 for c in d["cells"] if "over_bound" in c] == [True] and d["cells"][3]["median"]["ops_per_s"] > 0'
+holds 'd["cells"][3]["pinned"] and not d["cells"][2]["pinned"] and d["settings"]["locks"] == ["gsync_oticket", "pthread_mutex"]'
+expect 0 '' "$guestsync" bench "${quick[@]}" --locks gsync_oticket
+grep -qE '^† gsync_oticket ÷ token_ring: [0-9.]+ \(bound: one CPU, no halted vCPU to wake\)$' "$work/out" ||
+	flunk 'the table does not compare gsync_oticket with its bound'
+expect 2 'token_ring is a bound, not a lock' "$guestsync" bench --locks token_ring
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks gsync_mutex --scenario plain,hogs --json
 holds '{c["scenario"] for c in d["cells"]} == {"plain","hogs"}'
 if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'hogs were left behind'; fi

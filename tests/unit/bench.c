@@ -18,6 +18,7 @@
 #include <getopt.h>
 #include <math.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -207,6 +208,119 @@ static void every_barrier_of_the_table_passes(void **state)
 	}
 }
 
+/* ---- the token ring */
+
+#define RING 3
+
+static void *go_round(void *argument)
+{
+	bench_token_ring.run(argument);
+	return NULL;
+}
+
+static struct bench_stage *new_ring(void)
+{
+	size_t size = sizeof(struct bench_stage) + RING * sizeof(struct bench_worker);
+	struct bench_stage *stage = aligned_alloc(BENCH_LINE, size);
+
+	assert_non_null(stage);
+	memset(stage, 0, size);
+	stage->threads = RING;
+	stage->phase = BENCH_MEASURE;
+	for (unsigned i = 0; i < RING; i++) {
+		stage->workers[i].stage = stage;
+		stage->workers[i].index = i;
+	}
+	return stage;
+}
+
+/*
+ * Strictly in order: nobody ever has one turn more than another, or, at the end, two: who thinks when the window ends
+ * leaves without the turn that others still take. All leave, whoever sleeps or thinks at that moment.
+ */
+static void the_ring_goes_round_in_order_and_lets_all_leave(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 300; round++) {
+		struct bench_stage *stage = new_ring();
+		uint64_t least = UINT64_MAX, most = 0, sum = 0;
+
+		stage->cs_steps = round % 2 * 20;
+		stage->think_steps = round % 3 * 50;
+		for (unsigned i = 0; i < RING; i++)
+			assert_int_equal(pthread_create(&stage->workers[i].thread, NULL, go_round, &stage->workers[i]), 0);
+		while (__atomic_load_n(&stage->workers[round % RING].count, __ATOMIC_RELAXED) < 20 + round % 7)
+			sched_yield();
+		__atomic_store_n(&stage->phase, (uint32_t)BENCH_STOP, __ATOMIC_RELAXED);
+		for (unsigned i = 0; i < RING; i++) {
+			uint64_t count;
+
+			assert_int_equal(pthread_join(stage->workers[i].thread, NULL), 0);
+			count = stage->workers[i].count;
+			assert_int_equal(stage->workers[i].errors, 0);
+			least = count < least ? count : least;
+			most = count > most ? count : most;
+			sum += count;
+		}
+		assert_int_equal(stage->first, sum);
+		assert_int_equal(stage->second, sum);
+		assert_true(least >= 18 && most - least <= 2);
+		free(stage);
+	}
+}
+
+static int first_cpu;
+static unsigned astray;
+
+static void note_the_cpu(struct bench_worker *worker)
+{
+	struct bench_cpus cpus = { 0 };
+
+	if (bench_cpus_read(&cpus) != 0 || cpus.count != 1 || cpus.ids[0] != first_cpu)
+		__atomic_fetch_add(&astray, 1, __ATOMIC_RELAXED);
+	bench_cpus_free(&cpus);
+	while (__atomic_load_n(&worker->stage->phase, __ATOMIC_RELAXED) != BENCH_STOP)
+		sched_yield();
+}
+
+static void a_bound_follows_its_lock_on_one_cpu(void **state)
+{
+	const struct bench_lock bound = {
+		.name = "bound", .init = pretend, .destroy = pretend, .run = note_the_cpu
+	};
+	struct bench_lock lock = bench_pthread_mutex;
+	const struct bench_lock *locks[] = { &lock, &bench_pthread_spin };
+	unsigned threads[] = { 1, 2 };
+	struct bench_load load = { 0, 0 };
+	struct bench_settings settings = {
+		.kinds[BENCH_LOCK] = true, .scenarios[BENCH_PLAIN] = true, .locks = locks, .lock_count = 2,
+		.threads = threads, .thread_count = 2, .loads = &load, .load_count = 1, .seconds = 0.01, .rounds = 1,
+		.pin = BENCH_PIN_NEVER,
+	};
+	struct bench_error error;
+	struct bench_run run;
+
+	(void)state;
+	lock.bound = &bound;
+	assert_int_equal(bench_run_init(&run, &settings, &error), 0);
+	assert_int_equal(run.count, 4);
+	bench_run_free(&run);
+
+	settings.bounds = true;
+	assert_int_equal(bench_run_init(&run, &settings, &error), 0);
+	assert_int_equal(run.count, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_int_equal(run.cells[i].bound, i == 3);
+		assert_ptr_equal(bench_cell_bound(&run, &run.cells[i]), i == 2 ? &run.cells[3] : NULL);
+	}
+	assert_ptr_equal(run.cells[3].lock, &bound);
+	assert_true(run.cells[3].pinned);
+	first_cpu = run.cpus.ids[0];
+	assert_int_equal(bench_run_measure(&run, NULL, &error), 0);
+	assert_int_equal(astray, 0);
+	bench_run_free(&run);
+}
+
 /* ---- what may go wrong */
 
 static void a_thread_that_cannot_be_made_fails_and_hangs_nothing(void **state)
@@ -371,6 +485,31 @@ static void ratios_are_taken_round_by_round(void **state)
 	assert_close(bench_cell_ratio(&run, &cells[2], &cells[2]), 1);
 }
 
+static void a_bound_is_no_peer_but_compared_with_its_lock(void **state)
+{
+	static struct bench_cell cells[3];
+	const struct bench_settings settings = { .rounds = 2 };
+	const struct bench_run run = { .settings = &settings, .cpus = { .count = 2 }, .cells = cells, .count = 3 };
+	json_t *report, *reported;
+
+	(void)state;
+	fill(&cells[0], BENCH_PLAIN, &bench_gsync_oticket, 30, 10);
+	fill(&cells[1], BENCH_PLAIN, &bench_token_ring, 100, 20);
+	cells[1].bound = true;
+	fill(&cells[2], BENCH_PLAIN, &bench_pthread_mutex, 1, 2);
+	assert_ptr_equal(bench_group_best_peer(&run, 0, 3), &cells[2]);
+
+	report = bench_report_json(&run, json_object());
+	reported = json_object_get(report, "cells");
+	assert_close(json_real_value(json_object_get(json_array_get(reported, 0), "over_bound")), (0.3 + 0.5) / 2);
+	assert_null(json_object_get(json_array_get(reported, 0), "bound"));
+	assert_true(json_is_true(json_object_get(json_array_get(reported, 1), "bound")));
+	assert_null(json_object_get(json_array_get(reported, 1), "over_bound"));
+	assert_null(json_object_get(json_array_get(reported, 2), "over_bound"));
+	assert_null(json_object_get(json_array_get(reported, 2), "bound"));
+	json_decref(report);
+}
+
 static void effects_against_plain_are_as_computed_by_hand(void **state)
 {
 	static struct bench_cell cells[3];
@@ -399,6 +538,15 @@ static void effects_against_plain_are_as_computed_by_hand(void **state)
 	assert_true(bench_cell_effects(&run, &cells[2], &effects));
 	assert_close(effects.cpus, 1.2);
 	assert_close(effects.time, 2 * 0.6 - 1);
+
+	/* What stays on one CPU meets one hog there, and can lose that one CPU only. */
+	for (size_t i = 0; i < 3; i++)
+		cells[i].bound = true;
+	assert_true(bench_cell_effects(&run, &cells[1], &effects));
+	assert_close(effects.cpus_plain, 1);
+	assert_close(effects.cpus, 4.0 / 5);
+	assert_true(bench_cell_effects(&run, &cells[2], &effects));
+	assert_close(effects.cpus, 0.6);
 }
 
 /* ---- the table of locks */
@@ -419,6 +567,8 @@ static void names_are_found_and_absences_explained(void **state)
 	}
 	assert_null(bench_lock_find("nonsense"));
 	assert_null(bench_absent_reason("nonsense"));
+	assert_null(bench_lock_find("token_ring"));
+	assert_non_null(strstr(bench_absent_reason("token_ring"), "beside gsync_oticket"));
 	assert_string_equal(bench_absent_reason("tbb_for"), "not available in this version");
 }
 
@@ -531,6 +681,8 @@ static void options_mean_what_the_help_says(void **state)
 	assert_close(options.settings.seconds, 0.5);
 	assert_int_equal(options.settings.rounds, 3);
 	assert_int_equal(options.settings.every_ms, 0);
+	assert_true(options.settings.bounds);
+	assert_ptr_equal(bench_gsync_oticket.bound, &bench_token_ring);
 	cli_bench_options_free(&options);
 
 	assert_int_equal(parse(&options, "--every 200", &error), CLI_OK);
@@ -810,6 +962,8 @@ int main(void)
 		cmocka_unit_test(a_barrier_without_exactly_one_serial_thread_is_reported),
 		cmocka_unit_test(every_lock_of_the_table_passes),
 		cmocka_unit_test(every_barrier_of_the_table_passes),
+		cmocka_unit_test(the_ring_goes_round_in_order_and_lets_all_leave),
+		cmocka_unit_test(a_bound_follows_its_lock_on_one_cpu),
 		cmocka_unit_test(a_thread_that_cannot_be_made_fails_and_hangs_nothing),
 		cmocka_unit_test(an_interrupted_measurement_says_so),
 		cmocka_unit_test(hogs_are_gone_when_the_scenario_ends),
@@ -818,6 +972,7 @@ int main(void)
 		cmocka_unit_test(median_is_as_computed_by_hand),
 		cmocka_unit_test(a_sample_median_goes_field_by_field_but_sums_errors),
 		cmocka_unit_test(ratios_are_taken_round_by_round),
+		cmocka_unit_test(a_bound_is_no_peer_but_compared_with_its_lock),
 		cmocka_unit_test(effects_against_plain_are_as_computed_by_hand),
 		cmocka_unit_test(names_are_found_and_absences_explained),
 		cmocka_unit_test(every_peer_is_there_or_says_what_to_install),
