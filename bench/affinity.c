@@ -44,36 +44,48 @@ void bench_cpus_free(struct bench_cpus *cpus)
 	cpus->count = 0;
 }
 
-static cpu_set_t *mask_of(int cpu, size_t *bytes)
+/* A mask of COUNT CPUs, of which the last is the highest. */
+static cpu_set_t *mask_of(const int *ids, unsigned count, size_t *bytes)
 {
-	size_t number = (size_t)cpu;
-	cpu_set_t *mask = CPU_ALLOC(number + 1);
+	size_t size = (size_t)ids[count - 1] + 1;
+	cpu_set_t *mask = CPU_ALLOC(size);
 
 	if (mask == NULL)
 		return NULL;
-	*bytes = CPU_ALLOC_SIZE(number + 1);
+	*bytes = CPU_ALLOC_SIZE(size);
 	CPU_ZERO_S(*bytes, mask);
-	CPU_SET_S(number, *bytes, mask);
+	for (unsigned i = 0; i < count; i++)
+		CPU_SET_S((size_t)ids[i], *bytes, mask);
 	return mask;
 }
 
-int bench_pin_self(int cpu)
+static int put_on(pthread_t thread, const int *ids, unsigned count)
 {
 	size_t bytes;
-	cpu_set_t *mask = mask_of(cpu, &bytes);
+	cpu_set_t *mask = mask_of(ids, count, &bytes);
 	int error;
 
 	if (mask == NULL)
 		return ENOMEM;
-	error = sched_setaffinity(0, bytes, mask) == 0 ? 0 : errno;
+	error = pthread_setaffinity_np(thread, bytes, mask);
 	CPU_FREE(mask);
 	return error;
+}
+
+int bench_pin_self(int cpu)
+{
+	return put_on(pthread_self(), &cpu, 1);
+}
+
+int bench_pin_thread(pthread_t thread, const struct bench_cpus *cpus, int n)
+{
+	return n < 0 ? put_on(thread, cpus->ids, cpus->count) : put_on(thread, &cpus->ids[n], 1);
 }
 
 int bench_pin_attributes(pthread_attr_t *attributes, int cpu)
 {
 	size_t bytes;
-	cpu_set_t *mask = mask_of(cpu, &bytes);
+	cpu_set_t *mask = mask_of(&cpu, 1, &bytes);
 	int error;
 
 	if (mask == NULL)

@@ -23,4 +23,7 @@ int bench_pinned_thread(pthread_t *thread, int cpu, void *(*main)(void *), void 
 int bench_pin_self(int cpu);
 int bench_pin_attributes(pthread_attr_t *attributes, int cpu);
 
+/* Pins a running thread to the n-th of CPUS, or, with n < 0, lets it go on all of them. Returns 0, or an errno value. */
+int bench_pin_thread(pthread_t thread, const struct bench_cpus *cpus, int n);
+
 #endif

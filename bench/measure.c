@@ -1,207 +1,19 @@
 /* SPDX-License-Identifier: MIT */
-/* The measurer's side of a window: setting the stage, reading the clocks, clearing up. */
+/* The measurer's side of a window: reading the clocks, and what follows from them. */
 #include "bench/measure.h"
 
-#include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
-#include <unistd.h>
 
-#include "bench/worker.h"
+#include "bench/copy.h"
+#include "bench/stage.h"
 #include "detect/tuning.h"
 
 #define NS_PER_S 1000000000u
-#define STACK_BYTES (64u * 1024)
-#define SAMPLE_MASK 15u
-#define CS_TIMED_ALWAYS_NS 500u
-#define PERIOD_TIMED_ALWAYS_NS 5000u /* two looks at the clock are less than a hundredth of this */
 #define SNAPSHOT_NS 200000u
 #define SNAPSHOT_TRIES 5
-#define LOOK_NS 250000000u
-#define PATIENCE_NS (60ull * NS_PER_S)
 #define CHECKED_AT_ONCE 64u
-
-volatile sig_atomic_t bench_interrupt;
-
-/* ---- the stage */
-
-static size_t stage_bytes(unsigned threads)
-{
-	return sizeof(struct bench_stage) + threads * sizeof(struct bench_worker);
-}
-
-/* Mapped rather than allocated: zeroed, on a page boundary, and only what is touched becomes memory. */
-static struct bench_stage *stage_new(const struct bench_job *job, struct bench_error *error)
-{
-	struct bench_stage *stage = mmap(NULL, stage_bytes(job->threads), PROT_READ | PROT_WRITE,
-					 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	int reason;
-
-	if (stage == MAP_FAILED) {
-		bench_fail(error, "no memory for %u threads: %s", job->threads, strerror(errno));
-		return NULL;
-	}
-	reason = job->lock != NULL ? job->lock->init(&stage->object) : job->barrier->init(&stage->object, job->threads);
-	if (reason != 0) {
-		bench_fail(error, "cannot make a %s: %s", job->lock != NULL ? job->lock->name : job->barrier->name,
-			   strerror(reason));
-		munmap(stage, stage_bytes(job->threads));
-		return NULL;
-	}
-	stage->phase = BENCH_WARM_UP;
-	stage->sample_mask = job->lock != NULL && job->cs_ns >= CS_TIMED_ALWAYS_NS ? 0 : SAMPLE_MASK;
-	stage->cs_steps = bench_burn_steps(job->cs_ns);
-	stage->think_steps = bench_burn_steps(job->think_ns);
-	stage->threads = job->threads;
-	stage->reports_serial = job->barrier != NULL && job->barrier->reports_serial;
-	pthread_mutex_init(&stage->gate, NULL);
-	pthread_cond_init(&stage->all_gathered, NULL);
-	pthread_cond_init(&stage->opened, NULL);
-	stage->expected = job->threads;
-	return stage;
-}
-
-static void stage_free(struct bench_stage *stage, const struct bench_job *job)
-{
-	if (job->lock != NULL)
-		job->lock->destroy(&stage->object);
-	else
-		job->barrier->destroy(&stage->object);
-	pthread_cond_destroy(&stage->opened);
-	pthread_cond_destroy(&stage->all_gathered);
-	pthread_mutex_destroy(&stage->gate);
-	munmap(stage, stage_bytes(job->threads));
-}
-
-/* ---- the threads */
-
-static void *worker_main(void *argument)
-{
-	struct bench_worker *worker = argument;
-	struct bench_stage *stage = worker->stage;
-	bool called_off;
-
-	pthread_mutex_lock(&stage->gate);
-	if (++stage->gathered == stage->expected)
-		pthread_cond_signal(&stage->all_gathered);
-	while (!stage->open)
-		pthread_cond_wait(&stage->opened, &stage->gate);
-	called_off = stage->expected < stage->threads;
-	pthread_mutex_unlock(&stage->gate);
-	if (!called_off)
-		worker->run(worker);
-	return NULL;
-}
-
-/* Lets the threads that exist run, or, when those are fewer than planned, leave. */
-static void open_gate(struct bench_stage *stage, unsigned existing)
-{
-	pthread_mutex_lock(&stage->gate);
-	stage->expected = existing;
-	while (stage->gathered < existing)
-		pthread_cond_wait(&stage->all_gathered, &stage->gate);
-	stage->open = true;
-	pthread_cond_broadcast(&stage->opened);
-	pthread_mutex_unlock(&stage->gate);
-}
-
-static int create_one(const struct bench_job *job, struct bench_worker *worker)
-{
-	const long least = PTHREAD_STACK_MIN;
-	pthread_attr_t attributes;
-	int reason = pthread_attr_init(&attributes);
-
-	if (reason != 0)
-		return reason;
-	reason = pthread_attr_setstacksize(&attributes, (size_t)least + STACK_BYTES);
-	if (reason == 0 && job->pin)
-		reason = bench_pin_attributes(&attributes, job->cpus->ids[worker->index % job->cpus->count]);
-	if (reason == 0)
-		reason = pthread_create(&worker->thread, &attributes, worker_main, worker);
-	pthread_attr_destroy(&attributes);
-	return reason;
-}
-
-/* Signals stay with the measurer, whose sleep they are meant to end. */
-static int create_threads(const struct bench_job *job, struct bench_stage *stage, struct bench_error *error)
-{
-	sigset_t all, before;
-	unsigned created = 0;
-	int reason = 0;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (created < job->threads && reason == 0) {
-		struct bench_worker *worker = &stage->workers[created];
-
-		worker->stage = stage;
-		worker->index = created;
-		worker->run = job->lock != NULL ? job->lock->run : job->barrier->run;
-		reason = create_one(job, worker);
-		if (reason == 0)
-			created++;
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (reason == 0)
-		return 0;
-	open_gate(stage, created);
-	for (unsigned i = 0; i < created; i++)
-		pthread_join(stage->workers[i].thread, NULL);
-	return bench_fail(error, "cannot create thread %u of %u: %s", created + 1, job->threads, strerror(reason));
-}
-
-static uint64_t progress_of(const struct bench_stage *stage)
-{
-	uint64_t sum = 0;
-
-	for (unsigned i = 0; i < stage->threads; i++)
-		sum += __atomic_load_n(&stage->workers[i].count, __ATOMIC_RELAXED);
-	return sum;
-}
-
-/* Not pthread_clockjoin_np: ThreadSanitizer does not know it yet. A clock that is set makes one look early or late. */
-static bool joined_within(pthread_t thread, long ns)
-{
-	struct timespec deadline;
-
-	clock_gettime(CLOCK_REALTIME, &deadline);
-	deadline.tv_nsec += ns;
-	if (deadline.tv_nsec >= (long)NS_PER_S) {
-		deadline.tv_nsec -= (long)NS_PER_S;
-		deadline.tv_sec++;
-	}
-	return pthread_timedjoin_np(thread, NULL, &deadline) == 0;
-}
-
-/* The last in the queue of a collapsed lock may need seconds to get out; only one that stands still has failed. */
-static int join_threads(const struct bench_job *job, struct bench_stage *stage, struct bench_error *error)
-{
-	uint64_t progress = progress_of(stage), moved = gsync_monotonic_ns();
-
-	for (unsigned joined = 0; joined < job->threads;) {
-		uint64_t now_at;
-
-		if (joined_within(stage->workers[joined].thread, LOOK_NS)) {
-			joined++;
-			moved = gsync_monotonic_ns();
-			continue;
-		}
-		if (job->tick != NULL)
-			job->tick(job->context, job->threads - joined);
-		now_at = progress_of(stage);
-		if (now_at != progress)
-			moved = gsync_monotonic_ns();
-		else if (gsync_monotonic_ns() - moved > PATIENCE_NS)
-			return bench_fail(error, "%s hangs: %u of %u threads made no progress for %u s",
-					  job->lock != NULL ? job->lock->name : job->barrier->name,
-					  job->threads - joined, job->threads, (unsigned)(PATIENCE_NS / NS_PER_S));
-		progress = now_at;
-	}
-	return 0;
-}
 
 /* ---- the window */
 
@@ -264,31 +76,6 @@ static void take_snapshot(const struct bench_job *job, const struct bench_stage 
 	out->involuntary = usage.ru_nivcsw;
 }
 
-/* In pieces: for the progress, and because a signal may come just before a sleep begins. */
-static void sleep_until(const struct bench_job *job, uint64_t until)
-{
-	uint64_t now = gsync_monotonic_ns();
-
-	while (now < until && !bench_interrupt) {
-		uint64_t wake = until - now > LOOK_NS ? now + LOOK_NS : until;
-		struct timespec deadline = gsync_timespec(wake);
-
-		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &deadline, NULL);
-		if (wake < until && job->tick != NULL)
-			job->tick(job->context, 0);
-		now = gsync_monotonic_ns();
-	}
-}
-
-static void time_every_wait_if_cheap(const struct bench_job *job, struct bench_stage *stage, uint64_t warm_up_ns)
-{
-	uint64_t done = progress_of(stage);
-	uint64_t at_once = job->threads < job->cpus->count ? job->threads : job->cpus->count;
-
-	if (warm_up_ns * at_once >= done * PERIOD_TIMED_ALWAYS_NS)
-		__atomic_store_n(&stage->sample_mask, 0u, __ATOMIC_RELAXED);
-}
-
 static double cpu_per_operation(const struct snapshot *begin, const struct snapshot *end)
 {
 	uint64_t done = end->done - begin->done;
@@ -301,12 +88,21 @@ static double per_second(const struct snapshot *begin, const struct snapshot *en
 	return amount / (double)(end->ns - begin->ns) * NS_PER_S;
 }
 
-static void add_moment(struct bench_timeline *timeline, uint64_t began, const struct snapshot *before,
-		       const struct snapshot *now)
+/* Where the window's timeline has come to. */
+struct watch {
+	const struct snapshot *begin;
+	struct snapshot before;
+	struct snapshot *now; /* scratch */
+	struct snapshot *at_step; /* in a ramp, when the step began */
+};
+
+static void add_moment(struct bench_timeline *timeline, const struct bench_stage *stage, const struct watch *watch)
 {
 	struct bench_moment *moment = &timeline->moments[timeline->count++];
+	const struct snapshot *before = &watch->before, *now = watch->now;
 
-	moment->t_ms = (double)(now->ns - began) / 1e6;
+	moment->t_ms = (double)(now->ns - watch->begin->ns) / 1e6;
+	moment->threads = bench_stage_active(stage);
 	moment->ops_per_s = per_second(before, now, (double)(now->done - before->done));
 	moment->cpu_ns_per_op = cpu_per_operation(before, now);
 	moment->voluntary_per_s = per_second(before, now, (double)(now->voluntary - before->voluntary));
@@ -314,39 +110,127 @@ static void add_moment(struct bench_timeline *timeline, uint64_t began, const st
 	bench_moment_read_profile(moment);
 }
 
-/* Moments stand on a grid; a measurer that could not run leaves out those it missed. NOW is scratch. */
-static void watch(const struct bench_job *job, const struct bench_stage *stage, const struct snapshot *begin,
-		  struct snapshot *now)
+/* Moments stand on a grid; a measurer that could not run leaves out those it missed. UINT64_MAX: no more. */
+static uint64_t next_moment(const struct bench_job *job, const struct watch *watch)
 {
-	struct bench_timeline *timeline = job->timeline;
-	struct snapshot before = *begin;
+	uint64_t began = watch->begin->ns, slot;
 
-	timeline->count = 0;
-	for (uint64_t slot = 1; slot <= timeline->room; slot = (now->ns - begin->ns) / job->every_ns + 1) {
-		sleep_until(job, begin->ns + slot * job->every_ns);
+	if (job->timeline == NULL)
+		return UINT64_MAX;
+	slot = (watch->before.ns - began) / job->every_ns + 1;
+	return slot <= job->timeline->room ? began + slot * job->every_ns : UINT64_MAX;
+}
+
+static void watch_moments(const struct bench_job *job, const struct bench_stage *stage, uint64_t until,
+			  struct watch *watch)
+{
+	uint64_t next;
+
+	while ((next = next_moment(job, watch)) <= until) {
+		bench_sleep_until(job, next);
 		if (bench_interrupt)
 			return;
-		take_snapshot(job, stage, now);
-		add_moment(timeline, begin->ns, &before, now);
-		before = *now;
+		take_snapshot(job, stage, watch->now);
+		add_moment(job->timeline, stage, watch);
+		watch->before = *watch->now;
 	}
 }
 
-static void run_window(const struct bench_job *job, struct bench_stage *stage, struct snapshot *begin,
-		       struct snapshot *end)
-{
-	uint64_t opened = gsync_monotonic_ns();
+/* ---- a ramp */
 
-	open_gate(stage, job->threads);
-	sleep_until(job, gsync_monotonic_ns() + BENCH_WARM_UP_NS);
-	time_every_wait_if_cheap(job, stage, gsync_monotonic_ns() - opened);
-	__atomic_store_n(&stage->phase, (uint32_t)BENCH_MEASURE, __ATOMIC_RELAXED);
+static void keep_snapshot(struct snapshot *kept, const struct snapshot *snapshot, unsigned threads)
+{
+	uint64_t *counts = kept->counts;
+
+	memcpy(counts, snapshot->counts, threads * sizeof(counts[0]));
+	*kept = *snapshot;
+	kept->counts = counts;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Fills in the pulses of the step, and the moments that come by; returns how many pulses. */
+static size_t watch_step(const struct bench_job *job, const struct bench_stage *stage, uint64_t until,
+			 struct watch *watch)
+{
+	const struct bench_ramp *ramp = job->ramp;
+	uint64_t began = watch->at_step->ns, now = began, done = watch->at_step->done;
+	size_t count = 0;
+
+	for (;;) {
+		ramp->pulses[count++] = (struct bench_pulse){ now, done };
+		if (now >= until || count == ramp->room || bench_interrupt)
+			return count;
+		now += BENCH_PULSE_NS - (now - began) % BENCH_PULSE_NS;
+		watch_moments(job, stage, earlier(now, until), watch);
+		bench_sleep_until(job, earlier(now, until));
+		now = gsync_monotonic_ns();
+		done = bench_stage_progress(stage);
+	}
+}
+
+/* The counts of BEGIN are spent. */
+static void judge_step(const struct bench_ramp *ramp, size_t step, size_t pulses, struct snapshot *begin,
+		       const struct snapshot *end)
+{
+	struct bench_step_sample *sample = &ramp->samples[step];
+	size_t model = bench_ramp_model(ramp, step);
+
+	sample->ops_per_s = per_second(begin, end, (double)(end->done - begin->done));
+	sample->cpu_ns_per_op = cpu_per_operation(begin, end);
+	sample->steady_ops_per_s = bench_ramp_steady(ramp->pulses, pulses);
+	for (unsigned i = 0; i < ramp->steps[step].threads; i++)
+		begin->counts[i] = end->counts[i] - begin->counts[i];
+	sample->jain = bench_jain(begin->counts, ramp->steps[step].threads);
+	sample->full_speed_ms = 0;
+	if (model < ramp->count)
+		sample->full_speed_ms = bench_ramp_full_speed_ms(ramp->pulses, pulses,
+								 ramp->samples[model].steady_ops_per_s);
+}
+
+static void climb(const struct bench_job *job, struct bench_stage *stage, const struct bench_copy *copy,
+		  struct watch *watch)
+{
+	const struct bench_ramp *ramp = job->ramp;
+	uint64_t step_ns = (uint64_t)(job->seconds * NS_PER_S / (double)ramp->count + 0.5);
+
+	keep_snapshot(watch->at_step, watch->begin, job->threads);
+	for (size_t step = 0; step < ramp->count && !bench_interrupt; step++) {
+		uint64_t until = watch->begin->ns + step_ns * (step + 1);
+		size_t pulses;
+
+		if (job->tick != NULL)
+			job->tick(job->context, 0);
+		if (step > 0) {
+			bench_stage_take_step(job, stage, step);
+			bench_copy_take_step(copy, step);
+		}
+		pulses = watch_step(job, stage, until, watch);
+		take_snapshot(job, stage, watch->now);
+		judge_step(ramp, step, pulses, watch->at_step, watch->now);
+		keep_snapshot(watch->at_step, watch->now, job->threads);
+	}
+}
+
+static void run_window(const struct bench_job *job, struct bench_stage *stage, const struct bench_copy *copy,
+		       struct snapshot *begin, struct snapshot *at_step, struct snapshot *end)
+{
+	struct watch watch = { .begin = begin, .now = end, .at_step = at_step };
+
+	bench_stage_begin(job, stage);
 	take_snapshot(job, stage, begin);
+	watch.before = *begin;
 	if (job->timeline != NULL)
-		watch(job, stage, begin, end);
-	sleep_until(job, begin->ns + (uint64_t)(job->seconds * NS_PER_S));
+		job->timeline->count = 0;
+	if (job->ramp != NULL)
+		climb(job, stage, copy, &watch);
+	watch_moments(job, stage, UINT64_MAX - 1, &watch);
+	bench_sleep_until(job, begin->ns + (uint64_t)(job->seconds * NS_PER_S));
 	take_snapshot(job, stage, end);
-	__atomic_store_n(&stage->phase, (uint32_t)BENCH_STOP, __ATOMIC_RELAXED);
+	bench_stage_end(job, stage);
 }
 
 /* ---- the verdict */
@@ -408,6 +292,20 @@ static void summarize_waits(const struct bench_stage *stage, struct bench_sample
 	sample->wait_max_ns = (double)all.max / per_ns;
 }
 
+/* In a ramp the least that any step has: over the whole of it, threads are not meant to do the same. */
+static double fairness(const struct bench_job *job, const uint64_t *counts)
+{
+	double least = 1;
+
+	if (job->barrier != NULL)
+		return 1;
+	if (job->ramp == NULL)
+		return bench_jain(counts, job->threads);
+	for (size_t i = 0; i < job->ramp->count; i++)
+		least = job->ramp->samples[i].jain < least ? job->ramp->samples[i].jain : least;
+	return least;
+}
+
 static void summarize(const struct bench_job *job, const struct bench_stage *stage, const struct snapshot *begin,
 		      struct snapshot *end, struct bench_sample *sample)
 {
@@ -424,7 +322,7 @@ static void summarize(const struct bench_job *job, const struct bench_stage *sta
 	*sample = (struct bench_sample){
 		.ops_per_s = per_second(begin, end, (double)(end->done - begin->done)),
 		.cpu_ns_per_op = cpu_per_operation(begin, end),
-		.jain = job->lock != NULL ? bench_jain(end->counts, job->threads) : 1,
+		.jain = fairness(job, end->counts),
 		.voluntary_switches = (double)(end->voluntary - begin->voluntary),
 		.involuntary_switches = (double)(end->involuntary - begin->involuntary),
 		.errors = (double)errors,
@@ -433,34 +331,42 @@ static void summarize(const struct bench_job *job, const struct bench_stage *sta
 	summarize_waits(stage, sample);
 }
 
-static int measure_on(const struct bench_job *job, struct bench_stage *stage, uint64_t *counts,
+/* The copy goes as soon as the window is over: beside it those who still queue would need all the longer to get out. */
+static int measure_on(const struct bench_job *job, struct bench_stage *stage, struct bench_copy *copy, uint64_t *counts,
 		      struct bench_sample *sample, struct bench_error *error)
 {
 	struct snapshot begin = { .counts = counts }, end = { .counts = counts + job->threads };
+	struct snapshot at_step = { .counts = counts + 2 * (size_t)job->threads };
+	int result;
 
-	if (create_threads(job, stage, error) != 0) {
-		stage_free(stage, job);
+	if (bench_stage_people(job, stage, error) != 0) {
+		bench_stage_free(stage, job);
 		return -1;
 	}
-	run_window(job, stage, &begin, &end);
-	if (join_threads(job, stage, error) != 0)
+	run_window(job, stage, copy, &begin, &at_step, &end);
+	result = bench_copy_stop(copy, error);
+	if (bench_stage_clear(job, stage, error) != 0)
 		return -1; /* the stage stays: threads are still on it */
 	summarize(job, stage, &begin, &end, sample);
-	stage_free(stage, job);
-	return bench_interrupt ? bench_fail(error, BENCH_INTERRUPTED) : 0;
+	bench_stage_free(stage, job);
+	return bench_interrupt ? bench_fail(error, BENCH_INTERRUPTED) : result;
 }
 
 int bench_measure(const struct bench_job *job, struct bench_sample *sample, struct bench_error *error)
 {
-	uint64_t *counts = calloc(2 * (size_t)job->threads, sizeof(counts[0]));
-	struct bench_stage *stage;
+	uint64_t *counts = calloc(3 * (size_t)job->threads, sizeof(counts[0]));
+	struct bench_copy copy = { 0 };
+	struct bench_stage *stage = NULL;
+	struct bench_error ignored;
 	int result = -1;
 
 	if (counts == NULL)
 		return bench_fail(error, "no memory for %u threads", job->threads);
-	stage = stage_new(job, error);
+	if (!job->with_copy || bench_copy_start(&copy, job, error) == 0)
+		stage = bench_stage_new(job, error);
 	if (stage != NULL)
-		result = measure_on(job, stage, counts, sample, error);
+		result = measure_on(job, stage, &copy, counts, sample, error);
+	bench_copy_stop(&copy, &ignored); /* if it has come to nothing */
 	free(counts);
 	return result;
 }

@@ -19,6 +19,7 @@
 #include "bench/affinity.h"
 #include "bench/error.h"
 #include "bench/locks.h"
+#include "bench/ramp.h"
 #include "bench/scenario.h"
 #include "bench/statistics.h"
 #include "bench/timeline.h"
@@ -35,9 +36,11 @@ struct bench_job {
 	double seconds;
 	uint64_t every_ns; /* between two moments of TIMELINE */
 	struct bench_timeline *timeline; /* NULL = none; holds SECONDS / EVERY moments */
-	bool pin; /* thread i on the i-th CPU, round and round */
+	const struct bench_ramp *ramp; /* NULL = none; locks only. THREADS are then the most that any step has */
+	bool pin; /* thread i on the i-th CPU, round and round; in a ramp: at first, and the steps say */
 	const struct bench_cpus *cpus;
 	const struct bench_disturbance *disturbance; /* NULL or what bench_scenario_start() began */
+	bool with_copy; /* an identical second copy beside it */
 	/* Called a few times a second; THREADS_LEFT, unless 0, is how many have still to get out after the window. */
 	void (*tick)(void *context, unsigned threads_left);
 	void *context;

@@ -27,6 +27,9 @@
  * more, as a control: what control ÷ chosen shows is shown where nothing differs.
  * A cell whose control strays by 10 % says nothing about 5 %.
  *
+ * In scenario oc the second copy is made for each window, with the settings of the
+ * first: whoever tunes by hand would tune both.
+ *
  * Ratios are medians over the rounds; a round in which the divisor stood still
  * has none. Throughput decides, nothing else: CPU time is no part of it.
  */

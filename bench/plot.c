@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/report.h"
+
 #define PROGRAM "gnuplot"
 #define PANEL_HEIGHT 450
 #define PANEL_WIDTH 900
@@ -113,6 +115,19 @@ static void write_ranges(const struct bench_run *run, size_t panel, FILE *script
 	fprintf(script, "set yrange [%g:%g]\n", lowest > 0 ? lowest / 1.5 : 1, highest > 0 ? highest * 1.5 : 10);
 }
 
+/* Where a ramp's steps begin, and with how many threads. They are the same in all panels. */
+static void write_step_marks(const struct bench_settings *settings, FILE *script)
+{
+	for (size_t i = 0; i < settings->thread_count; i++) {
+		double at = settings->seconds * (double)i;
+
+		fprintf(script, "set label \" %u\" at first %g, graph 0.96 offset character 0.5, 0\n", settings->threads[i], at);
+		if (i > 0)
+			fprintf(script, "set arrow from first %g, graph 0 to first %g, graph 1 nohead dashtype 2\n", at,
+				at);
+	}
+}
+
 static void write_panel(const struct bench_run *run, size_t panel, FILE *script)
 {
 	const struct bench_cell *cell = &run->cells[panel];
@@ -123,8 +138,13 @@ static void write_panel(const struct bench_run *run, size_t panel, FILE *script)
 		fprintf(script, "critical section %" PRIu64 " ns, ", cell->load.cs_ns);
 	fprintf(script, "think time %" PRIu64 " ns", cell->load.think_ns);
 	if (is_over_time(run)) {
-		fprintf(script, ", threads: %u\"\n", cell->threads);
-		fprintf(script, "set xrange [0:%g]\nset yrange [0:*]\n", run->settings->seconds);
+		fputs(", threads: ", script);
+		if (run->settings->ramp)
+			bench_report_steps(run->settings, script);
+		else
+			fprintf(script, "%u", cell->threads);
+		fputs("\"\n", script);
+		fprintf(script, "set xrange [0:%g]\nset yrange [0:*]\n", bench_window_seconds(run->settings));
 	} else {
 		fputs("\"\n", script);
 		write_ranges(run, panel, script);
@@ -156,6 +176,8 @@ static void write_script(const struct bench_run *run, FILE *script)
 		PANEL_WIDTH, PANEL_HEIGHT * panels, panels);
 	fputs(is_over_time(run) ? "set xlabel 'seconds'\n" : "set logscale x 2\nset logscale y\nset xlabel 'threads'\n",
 	      script);
+	if (run->settings->ramp)
+		write_step_marks(run->settings, script);
 	for (size_t i = 0; i < run->count; i++)
 		if (is_first_of_panel(run, i))
 			write_panel(run, i, script);

@@ -2,7 +2,8 @@
 /*
  * Throughput over threads as an SVG picture, a line per lock and a panel per
  * kind, scenario and load. gnuplot draws it. Where there are timelines it is
- * throughput over the time of the last round, and a panel for each number of threads.
+ * throughput over the time of the last round, and a panel for each number of threads;
+ * in a ramp, with marks where its steps begin.
  */
 #ifndef GUESTSYNC_BENCH_PLOT_H
 #define GUESTSYNC_BENCH_PLOT_H

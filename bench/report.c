@@ -67,24 +67,51 @@ static double smaller(double a, double b)
 	return a < b ? a : b;
 }
 
+/* Of those of the affinity mask. */
+static double its_cpus(const struct bench_run *run, const struct bench_cell *cell)
+{
+	return cell->bound ? 1 : run->cpus.count;
+}
+
+/* Beside as many others on the same CPUs, who take of a quota, too. */
+static double fair_share(const struct bench_run *run, const struct bench_cell *cell, double others)
+{
+	double threads = cell->threads, cpus = its_cpus(run, cell), share = cpus * threads / (threads + others);
+
+	/* One that is pinned cannot evade the other on its CPU. */
+	if (cell->pinned && threads < cpus)
+		share = threads / 2;
+	return smaller(threads, share) * run->usable_cpus / run->cpus.count;
+}
+
 static double effective_cpus(const struct bench_run *run, const struct bench_cell *cell)
 {
-	double threads = cell->threads, cpus = cell->bound ? 1 : run->cpus.count, hogs = cpus;
+	double threads = cell->threads, cpus = its_cpus(run, cell), usable = smaller(run->usable_cpus, cpus);
 
 	switch (cell->scenario) {
 	case BENCH_HOGS:
-		return smaller(threads, cpus * threads / (threads + hogs));
+		return fair_share(run, cell, cpus);
 	case BENCH_STEAL:
-		return smaller(threads, cpus) * (1 - cell->median.stolen_share);
+		return smaller(smaller(threads, cpus) * (1 - cell->median.stolen_share), usable);
+	case BENCH_OC:
+		return smaller(cell->pinned ? threads / 2 : threads, usable / 2);
 	default:
-		return smaller(threads, cpus);
+		return smaller(threads, usable);
 	}
+}
+
+void bench_report_steps(const struct bench_settings *settings, FILE *out)
+{
+	for (size_t i = 0; i < settings->thread_count; i++)
+		fprintf(out, "%s%u", i > 0 ? ", " : "", settings->threads[i]);
 }
 
 bool bench_cell_effects(const struct bench_run *run, const struct bench_cell *cell, struct bench_effects *effects)
 {
 	const struct bench_cell *plain = cell->scenario != BENCH_PLAIN ? plain_twin(run, cell) : NULL;
 
+	if (run->settings->ramp)
+		return false; /* what is there for the threads changes with their number */
 	if (plain == NULL || plain->median.ops_per_s <= 0 || cell->median.ops_per_s <= 0 ||
 	    plain->median.cpu_ns_per_op <= 0 || cell->median.cpu_ns_per_op <= 0)
 		return false;

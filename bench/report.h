@@ -9,16 +9,25 @@
  * it bounds is compared with it in the same way.
  *
  * A disturbed scenario is compared with the same cell in plain, when that was
- * measured too. With C = CPU time per operation, t = time per operation and
- * γ = the CPUs that are effectively there for the threads:
+ * measured too, and when the window is not a ramp. All are medians over the
+ * rounds. With C = CPU time per operation, t = time per operation and γ = the
+ * CPUs that are effectively there for the threads:
  *
  *   resource effect  δη_r = (C_v - C_p) / C_p
  *   time effect      δη_t = (t_v γ_v - t_p γ_p) / (t_p γ_p)
  *   impact factor    ω = (1 + δη_t) / (1 + δη_r), how much of the waste the user sees
  *
  *   γ in plain  min(threads, CPUs)
- *   γ in hogs   min(threads, CPUs · threads / (threads + hogs)), the fair share
+ *   γ in hogs   min(threads, CPUs · threads / (threads + hogs)): the kernel is fair
+ *               to threads, so that each CPU's hog takes half of it from one, but
+ *               less from several. Fewer threads than CPUs, pinned: half of each CPU
  *   γ in steal  min(threads, CPUs) · (1 - share of those CPUs that was stolen)
+ *   γ in oc     half of what it is in plain; if the threads are few and not pinned,
+ *               min(threads, CPUs / 2)
+ *
+ * CPUs are those of the affinity mask; for a bound there is one, with one hog. Where
+ * a quota leaves less, no γ is more than that; hogs and the second copy draw upon the
+ * same quota.
  */
 #ifndef GUESTSYNC_BENCH_REPORT_H
 #define GUESTSYNC_BENCH_REPORT_H
@@ -52,15 +61,19 @@ double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *ce
 /* The cell of what bounds CELL's lock, or NULL: none known, or not measured. */
 const struct bench_cell *bench_cell_bound(const struct bench_run *run, const struct bench_cell *cell);
 
+/* The threads of a ramp's steps, with commas. */
+void bench_report_steps(const struct bench_settings *settings, FILE *out);
+
 void bench_report_table(const struct bench_run *run, FILE *out);
 void bench_report_csv(const struct bench_run *run, FILE *out);
 
 /*
  * What the reports in JSON have in common: numbers, rounded to six digits, which
- * is more than any of this is worth; what a cell is; the settings. NULL when
- * memory runs out.
+ * is more than any of this is worth; a value that is whole only if nothing FAILED
+ * while it was made; what a cell is; the settings. NULL when memory runs out.
  */
 json_t *bench_json_number(double value);
+json_t *bench_json_finish(json_t *value, int failed);
 json_t *bench_cell_json(const struct bench_cell *cell);
 json_t *bench_settings_json(const struct bench_run *run);
 

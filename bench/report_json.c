@@ -3,9 +3,16 @@
  * {"machine":…, "settings":…, "cells":[{"kind", "scenario", "lock", "threads",
  * "cs_ns", "think_ns", "rounds":[M…], "median":M}]}; scripts rely on these
  * names. Beside them a cell says whether its threads were pinned, what share of
- * its CPUs was stolen (steal), and how it compares with plain (against_plain);
- * whether it is no lock but a bound, and how a lock compares with its bound.
- * With a time between moments set, each round has a "timeline" of them.
+ * its CPUs was stolen (steal), and how it compares with plain: against_plain has
+ * resource_effect, time_effect, impact_factor (also as delta_eta_r, delta_eta_t and
+ * omega), cpus_plain and cpus; report.h defines them. It is absent where there is
+ * nothing to compare with. A cell that is no lock but a bound says so (bound), and a
+ * lock how it compares with its bound (over_bound). With a time between moments set,
+ * each round has a "timeline" of them. A cell of a ramp has "ramp", an array of its steps: threads,
+ * pinned, the medians ops_per_s, cpu_ns_per_op, steady_ops_per_s and jain, and the
+ * same in rounds[]. One that falls back, and has a model on the way up (ramp.h), says
+ * full_speed_ops_per_s, which is the model's steady_ops_per_s, and
+ * full_speed_after_ms: null = not within the step. Its moments tell threads, too.
  *
  * Every json_*_set_new and append_new takes a NULL value as failure and says
  * so; all results are gathered, so that a report is whole or not there.
@@ -26,6 +33,14 @@ json_t *bench_json_number(double value)
 	return digits >= 1 ? json_real(round(value * digits) / digits) : json_real(round(value));
 }
 
+json_t *bench_json_finish(json_t *value, int failed)
+{
+	if (failed == 0)
+		return value;
+	json_decref(value);
+	return NULL;
+}
+
 static json_t *sample_json(const struct bench_sample *sample)
 {
 	json_t *object = json_object();
@@ -38,39 +53,39 @@ static json_t *sample_json(const struct bench_sample *sample)
 		failed |= json_object_set_new(object, bench_fields[i].name,
 					      is_count ? json_integer((json_int_t)value) : bench_json_number(value));
 	}
-	if (failed == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+	return bench_json_finish(object, failed);
 }
 
 static json_t *effects_json(const struct bench_effects *effects)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "delta_eta_r", bench_json_number(effects->resource), "delta_eta_t",
-			 bench_json_number(effects->time), "omega", bench_json_number(effects->impact), "cpus_plain",
-			 bench_json_number(effects->cpus_plain), "cpus", bench_json_number(effects->cpus));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "resource_effect",
+			 bench_json_number(effects->resource), "time_effect", bench_json_number(effects->time),
+			 "impact_factor", bench_json_number(effects->impact), "delta_eta_r",
+			 bench_json_number(effects->resource), "delta_eta_t", bench_json_number(effects->time), "omega",
+			 bench_json_number(effects->impact), "cpus_plain", bench_json_number(effects->cpus_plain),
+			 "cpus", bench_json_number(effects->cpus));
 }
 
-static json_t *moment_json(const struct bench_moment *moment)
+static json_t *moment_json(const struct bench_run *run, const struct bench_moment *moment)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "t_ms", bench_json_number(moment->t_ms), "ops_per_s",
+	json_t *object = json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}", "t_ms", bench_json_number(moment->t_ms), "ops_per_s",
 			 bench_json_number(moment->ops_per_s), "cpu_ns_per_op", bench_json_number(moment->cpu_ns_per_op), "voluntary_per_s",
 			 bench_json_number(moment->voluntary_per_s), "involuntary_per_s", bench_json_number(moment->involuntary_per_s),
 			 "usable_cpus", (json_int_t)moment->usable_cpus, "spin_ns", (json_int_t)moment->spin_ns,
 			 "pressure_percent", (json_int_t)moment->pressure_percent);
+
+	return bench_json_finish(object, run->settings->ramp && json_object_set_new(object, "threads",
+										    json_integer(moment->threads)));
 }
 
-static json_t *timeline_json(const struct bench_timeline *timeline)
+static json_t *timeline_json(const struct bench_run *run, const struct bench_timeline *timeline)
 {
 	json_t *moments = json_array();
 	int failed = 0;
 
 	for (size_t i = 0; i < timeline->count; i++)
-		failed |= json_array_append_new(moments, moment_json(&timeline->moments[i]));
-	if (failed == 0)
-		return moments;
-	json_decref(moments);
-	return NULL;
+		failed |= json_array_append_new(moments, moment_json(run, &timeline->moments[i]));
+	return bench_json_finish(moments, failed);
 }
 
 static json_t *rounds_json(const struct bench_run *run, const struct bench_cell *cell)
@@ -82,14 +97,59 @@ static json_t *rounds_json(const struct bench_run *run, const struct bench_cell 
 		json_t *round = sample_json(&cell->rounds[i]);
 
 		if (run->settings->every_ms > 0)
-			failed |= json_object_set_new(round, "timeline", timeline_json(&cell->timelines[i]));
+			failed |= json_object_set_new(round, "timeline", timeline_json(run, &cell->timelines[i]));
 		failed |= json_array_append_new(rounds, round);
 	}
-	if (failed == 0)
-		return rounds;
-	json_decref(rounds);
-	return NULL;
+	return bench_json_finish(rounds, failed);
 }
+
+/* ---- a ramp */
+
+static json_t *step_json(const struct bench_step_sample *sample, bool falls_back)
+{
+	json_t *object = json_object();
+	int failed = json_object_set_new(object, "ops_per_s", bench_json_number(sample->ops_per_s)) |
+		     json_object_set_new(object, "cpu_ns_per_op", bench_json_number(sample->cpu_ns_per_op)) |
+		     json_object_set_new(object, "steady_ops_per_s", bench_json_number(sample->steady_ops_per_s)) |
+		     json_object_set_new(object, "jain", bench_json_number(sample->jain));
+
+	if (falls_back)
+		failed |= json_object_set_new(object, "full_speed_after_ms",
+					      isfinite(sample->full_speed_ms) ? bench_json_number(sample->full_speed_ms) :
+										json_null());
+	return bench_json_finish(object, failed);
+}
+
+static json_t *cell_step_json(const struct bench_run *run, const struct bench_cell *cell, size_t step)
+{
+	const struct bench_ramp ramp = bench_run_ramp(run, cell, 0);
+	const struct bench_step_sample median = bench_run_step(run, cell, step);
+	size_t model = bench_ramp_model(&ramp, step);
+	bool falls_back = model < ramp.count;
+	json_t *object = step_json(&median, falls_back), *rounds = json_array();
+	int failed = json_object_set_new(object, "threads", json_integer(ramp.steps[step].threads)) |
+		     json_object_set_new(object, "pinned", json_boolean(ramp.steps[step].pin));
+
+	if (falls_back)
+		failed |= json_object_set_new(object, "full_speed_ops_per_s",
+					      bench_json_number(bench_run_step(run, cell, model).steady_ops_per_s));
+	for (unsigned i = 0; i < run->settings->rounds; i++)
+		failed |= json_array_append_new(rounds, step_json(&bench_run_ramp(run, cell, i).samples[step], falls_back));
+	failed |= json_object_set_new(object, "rounds", rounds);
+	return bench_json_finish(object, failed);
+}
+
+static json_t *ramp_json(const struct bench_run *run, const struct bench_cell *cell)
+{
+	json_t *steps = json_array();
+	int failed = 0;
+
+	for (size_t i = 0; i < run->settings->thread_count; i++)
+		failed |= json_array_append_new(steps, cell_step_json(run, cell, i));
+	return bench_json_finish(steps, failed);
+}
+
+/* ---- a cell */
 
 json_t *bench_cell_json(const struct bench_cell *cell)
 {
@@ -113,12 +173,11 @@ static json_t *cell_json(const struct bench_run *run, const struct bench_cell *c
 		failed |= json_object_set_new(object, "bound", json_true());
 	if (bound != NULL)
 		failed |= json_object_set_new(object, "over_bound", bench_json_number(bench_cell_ratio(run, cell, bound)));
+	if (run->settings->ramp)
+		failed |= json_object_set_new(object, "ramp", ramp_json(run, cell));
 	if (bench_cell_effects(run, cell, &effects))
 		failed |= json_object_set_new(object, "against_plain", effects_json(&effects));
-	if (!failed)
-		return object;
-	json_decref(object);
-	return NULL;
+	return bench_json_finish(object, failed);
 }
 
 static int append_names(json_t *names, const char *const *table, const bool *wanted, size_t count)
@@ -173,6 +232,8 @@ static int add_numbers(const struct bench_run *run, json_t *object)
 	failed |= json_object_set_new(object, "rounds", json_integer(settings->rounds));
 	failed |= json_object_set_new(object, "pin", json_string(bench_pin_names[settings->pin]));
 	failed |= json_object_set_new(object, "cpus", json_integer(run->cpus.count));
+	failed |= json_object_set_new(object, "usable_cpus", bench_json_number(run->usable_cpus));
+	failed |= json_object_set_new(object, "ramp", json_boolean(settings->ramp));
 	return failed;
 }
 
@@ -180,10 +241,7 @@ json_t *bench_settings_json(const struct bench_run *run)
 {
 	json_t *object = json_object();
 
-	if ((add_names(run, object) | add_numbers(run, object)) == 0)
-		return object;
-	json_decref(object);
-	return NULL;
+	return bench_json_finish(object, add_names(run, object) | add_numbers(run, object));
 }
 
 json_t *bench_report_json(const struct bench_run *run, json_t *machine)

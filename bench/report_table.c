@@ -71,8 +71,12 @@ static void print_situation(const struct bench_run *run, size_t first, size_t en
 
 	bench_table_time(cs, (double)cell->load.cs_ns);
 	bench_table_time(think, (double)cell->load.think_ns);
-	fprintf(out, "\n%s, %s, %u thread%s", bench_kind_names[cell->kind], bench_scenario_names[cell->scenario],
-		cell->threads, cell->threads == 1 ? "" : "s");
+	fprintf(out, "\n%s, %s, ", bench_kind_names[cell->kind], bench_scenario_names[cell->scenario]);
+	if (run->settings->ramp)
+		bench_report_steps(run->settings, out);
+	else
+		fprintf(out, "%u", cell->threads);
+	fputs(!run->settings->ramp && cell->threads == 1 ? " thread" : " threads", out);
 	if (cell->kind == BENCH_LOCK)
 		fprintf(out, ", critical section %s", cs);
 	fprintf(out, ", think time %s%s", think, cell->pinned ? ", pinned" : "");
@@ -91,6 +95,44 @@ static bool has_effects(const struct bench_run *run, size_t first, size_t end)
 	return false;
 }
 
+static void make_step_row(bench_table_row row, const struct bench_run *run, const struct bench_cell *cell, size_t step)
+{
+	const struct bench_ramp ramp = bench_run_ramp(run, cell, 0);
+	const struct bench_step_sample median = bench_run_step(run, cell, step);
+
+	snprintf(row[0], BENCH_TEXT_BYTES, "  %u", ramp.steps[step].threads);
+	bench_table_count(row[1], median.ops_per_s);
+	bench_table_time(row[2], median.cpu_ns_per_op);
+	snprintf(row[3], BENCH_TEXT_BYTES, "%.3f", median.jain);
+	strcpy(row[4], ramp.steps[step].pin ? "yes" : "no");
+	if (bench_ramp_model(&ramp, step) == ramp.count)
+		strcpy(row[5], "-");
+	else if (!isfinite(median.full_speed_ms))
+		strcpy(row[5], "not within the step");
+	else if (median.full_speed_ms > 0)
+		bench_table_time(row[5], median.full_speed_ms * 1e6);
+	else
+		strcpy(row[5], "at once");
+}
+
+static void print_ramp(const struct bench_run *run, const struct bench_cell *cell, FILE *out)
+{
+	static const char *const texts[] = { "  threads", "ops/s", "CPU/op", "Jain", "pinned", "full speed after" };
+	struct bench_table table = { texts, sizeof(texts) / sizeof(texts[0]), { 0 } };
+	bench_table_row row;
+
+	for (size_t i = 0; i < run->settings->thread_count; i++) {
+		make_step_row(row, run, cell, i);
+		bench_table_fit(&table, row);
+	}
+	fprintf(out, "\n%s step by step:\n", cell->name);
+	bench_table_head(&table, out);
+	for (size_t i = 0; i < run->settings->thread_count; i++) {
+		make_step_row(row, run, cell, i);
+		bench_table_line(&table, row, out);
+	}
+}
+
 static void make_moment_row(bench_table_row row, const struct bench_moment *moment)
 {
 	snprintf(row[0], BENCH_TEXT_BYTES, "  %.2f s", moment->t_ms / 1e3);
@@ -101,16 +143,18 @@ static void make_moment_row(bench_table_row row, const struct bench_moment *mome
 	snprintf(row[5], BENCH_TEXT_BYTES, "%u", moment->usable_cpus);
 	bench_table_time(row[6], moment->spin_ns);
 	snprintf(row[7], BENCH_TEXT_BYTES, "%u %%", moment->pressure_percent);
+	snprintf(row[8], BENCH_TEXT_BYTES, "%u", moment->threads);
 }
 
 /* Of the last round: by then the process knows its machine. */
 static void print_timeline(const struct bench_run *run, const struct bench_cell *cell, FILE *out)
 {
 	static const char *const texts[] = {
-		"  time", "ops/s", "CPU/op", "sleeps/s", "preempted/s", "CPUs", "spin", "pressure",
+		"  time", "ops/s", "CPU/op", "sleeps/s", "preempted/s", "CPUs", "spin", "pressure", "threads",
 	};
 	const struct bench_timeline *timeline = &cell->timelines[run->settings->rounds - 1];
-	struct bench_table table = { texts, sizeof(texts) / sizeof(texts[0]), { 0 } };
+	const int columns = sizeof(texts) / sizeof(texts[0]);
+	struct bench_table table = { texts, run->settings->ramp ? columns : columns - 1, { 0 } };
 	bench_table_row row;
 
 	for (size_t i = 0; i < timeline->count; i++) {
@@ -155,6 +199,8 @@ static void print_group(const struct bench_run *run, size_t first, size_t end, F
 	}
 	for (size_t i = first; i < end; i++)
 		print_bound(run, &run->cells[i], out);
+	for (size_t i = first; i < end && run->settings->ramp; i++)
+		print_ramp(run, &run->cells[i], out);
 	for (size_t i = first; i < end && run->settings->every_ms > 0; i++)
 		print_timeline(run, &run->cells[i], out);
 }
@@ -171,13 +217,18 @@ static void print_legend(const struct bench_run *run, FILE *out)
 		"\nMedians of %u round%s of %g s. * ours; ×peer: throughput relative to the best other lock\n"
 		"of the block, round by round; spread: of ops/s, between the rounds; sleeps and preempted:\n"
 		"context switches in a window; errors: broken exclusion, summed over the rounds.\n",
-		run->settings->rounds, run->settings->rounds == 1 ? "" : "s", run->settings->seconds);
+		run->settings->rounds, run->settings->rounds == 1 ? "" : "s", bench_window_seconds(run->settings));
 	if (bounds)
 		fputs("† no lock: threads pass a turn round on one CPU, the bound of strict order where waiters sleep.\n",
 		      out);
 	if (effects)
-		fputs("δη_r, δη_t: CPU time, and time times CPUs available, that an operation costs more than in\n"
-		      "plain; ω = (1 + δη_t) / (1 + δη_r).\n",
+		fputs("δη_r, resource effect: how much more CPU time an operation costs than in plain (+1: twice).\n"
+		      "δη_t, time effect: how much more time, times the CPUs that are left for the threads.\n"
+		      "ω, impact factor: (1 + δη_t) / (1 + δη_r), how much of the waste the user sees.\n",
+		      out);
+	if (run->settings->ramp)
+		fputs("Step by step: full speed is nine tenths of what as many threads did on the way up; it is back\n"
+		      "when 20 ms on end reach that; - where the step is no fall to threads that each have a CPU.\n",
 		      out);
 	if (run->settings->every_ms > 0)
 		fputs("Over time: rates since the line before; CPUs, spin and pressure: what guestsync's waiters go by.\n",

@@ -7,6 +7,7 @@
 
 #include "bench/measure.h"
 #include "detect/clock.h"
+#include "detect/facts.h"
 
 const char *const bench_kind_names[BENCH_KINDS] = { "lock", "barrier" };
 const char *const bench_pin_names[] = { "auto", "always", "never" };
@@ -36,7 +37,7 @@ static struct bench_cell *add_cell(struct bench_run *run, enum bench_kind kind, 
 	cell->scenario = scenario;
 	cell->threads = threads;
 	cell->load = load;
-	cell->pinned = is_pinned(run, scenario, threads);
+	cell->pinned = is_pinned(run, scenario, threads); /* then so is whoever is fewer */
 	return cell;
 }
 
@@ -59,7 +60,7 @@ static void add_locks(struct bench_run *run, enum bench_scenario scenario, unsig
 		const struct bench_lock *lock = settings->locks[i];
 
 		add_lock(run, lock, scenario, threads, load);
-		if (settings->bounds && lock->bound != NULL && threads >= 2) {
+		if (settings->bounds && !settings->ramp && lock->bound != NULL && threads >= 2) {
 			struct bench_cell *bound = add_lock(run, lock->bound, scenario, threads, load);
 
 			bound->bound = true;
@@ -91,22 +92,42 @@ static bool thinks_like_an_earlier(const struct bench_settings *settings, size_t
 	return false;
 }
 
+static void add_threads(struct bench_run *run, enum bench_kind kind, enum bench_scenario scenario, unsigned threads)
+{
+	const struct bench_settings *settings = run->settings;
+
+	for (size_t i = 0; i < settings->load_count; i++) {
+		struct bench_load load = settings->loads[i];
+
+		if (kind == BENCH_LOCK) {
+			add_locks(run, scenario, threads, load);
+		} else if (!thinks_like_an_earlier(settings, i)) {
+			load.cs_ns = 0;
+			add_barriers(run, scenario, threads, load);
+		}
+	}
+}
+
+/* Of a ramp, whose cell has all its threads from the beginning. */
+static unsigned most_threads(const struct bench_settings *settings)
+{
+	unsigned most = 0;
+
+	for (size_t i = 0; i < settings->thread_count; i++)
+		most = settings->threads[i] > most ? settings->threads[i] : most;
+	return most;
+}
+
 static void add_scenario(struct bench_run *run, enum bench_kind kind, enum bench_scenario scenario)
 {
 	const struct bench_settings *settings = run->settings;
 
-	for (size_t thread = 0; thread < settings->thread_count; thread++) {
-		for (size_t i = 0; i < settings->load_count; i++) {
-			struct bench_load load = settings->loads[i];
-
-			if (kind == BENCH_LOCK) {
-				add_locks(run, scenario, settings->threads[thread], load);
-			} else if (!thinks_like_an_earlier(settings, i)) {
-				load.cs_ns = 0;
-				add_barriers(run, scenario, settings->threads[thread], load);
-			}
-		}
+	if (settings->ramp) {
+		add_threads(run, kind, scenario, most_threads(settings));
+		return;
 	}
+	for (size_t i = 0; i < settings->thread_count; i++)
+		add_threads(run, kind, scenario, settings->threads[i]);
 }
 
 /* Starts and ends each scenario that the machine might refuse. */
@@ -134,7 +155,8 @@ static int try_scenarios(struct bench_run *run, struct bench_error *error)
 static int make_timelines(struct bench_run *run, struct bench_error *error)
 {
 	const struct bench_settings *settings = run->settings;
-	size_t room = settings->every_ms > 0 ? (size_t)(settings->seconds * 1e3 / settings->every_ms + 1e-9) : 0;
+	double window_ms = bench_window_seconds(settings) * 1e3;
+	size_t room = settings->every_ms > 0 ? (size_t)(window_ms / settings->every_ms + 1e-9) : 0;
 	struct bench_moment *next;
 
 	if (room == 0)
@@ -153,6 +175,77 @@ static int make_timelines(struct bench_run *run, struct bench_error *error)
 	return 0;
 }
 
+static int make_ramp(struct bench_run *run, struct bench_error *error)
+{
+	const struct bench_settings *settings = run->settings;
+	size_t count = settings->thread_count;
+
+	if (!settings->ramp)
+		return 0;
+	run->steps = calloc(BENCH_SCENARIOS * count, sizeof(run->steps[0]));
+	run->pulses = calloc(bench_ramp_room(settings->seconds), sizeof(run->pulses[0]));
+	run->step_samples = calloc((run->count + 1) * settings->rounds * count, sizeof(run->step_samples[0]));
+	if (run->steps == NULL || run->pulses == NULL || run->step_samples == NULL)
+		return bench_fail(error, "no memory for %zu ramps of %zu steps", run->count, count);
+	for (size_t i = 0; i < BENCH_SCENARIOS * count; i++) {
+		unsigned threads = settings->threads[i % count];
+
+		run->steps[i] = (struct bench_step){ threads, is_pinned(run, (enum bench_scenario)(i / count), threads) };
+	}
+	return 0;
+}
+
+struct bench_ramp bench_run_ramp(const struct bench_run *run, const struct bench_cell *cell, unsigned round)
+{
+	size_t count = run->settings->thread_count, place = (size_t)(cell - run->cells) * run->settings->rounds + round;
+
+	return (struct bench_ramp){
+		.steps = run->steps + cell->scenario * count,
+		.count = count,
+		.cpus = run->cpus.count,
+		.pulses = run->pulses,
+		.room = bench_ramp_room(run->settings->seconds),
+		.samples = run->step_samples + place * count,
+	};
+}
+
+struct bench_step_sample bench_run_step(const struct bench_run *run, const struct bench_cell *cell, size_t step)
+{
+	double values[5][BENCH_ROUNDS_MAX];
+	unsigned rounds = run->settings->rounds;
+
+	for (unsigned round = 0; round < rounds; round++) {
+		const struct bench_step_sample *sample = &bench_run_ramp(run, cell, round).samples[step];
+
+		values[0][round] = sample->ops_per_s;
+		values[1][round] = sample->cpu_ns_per_op;
+		values[2][round] = sample->steady_ops_per_s;
+		values[3][round] = sample->jain;
+		values[4][round] = sample->full_speed_ms;
+	}
+	return (struct bench_step_sample){
+		.ops_per_s = bench_median(values[0], rounds),
+		.cpu_ns_per_op = bench_median(values[1], rounds),
+		.steady_ops_per_s = bench_median(values[2], rounds),
+		.jain = bench_median(values[3], rounds),
+		.full_speed_ms = bench_median(values[4], rounds),
+	};
+}
+
+double bench_window_seconds(const struct bench_settings *settings)
+{
+	return settings->ramp ? settings->seconds * (double)settings->thread_count : settings->seconds;
+}
+
+/* As the library reckons them: the affinity mask, and what quotas leave of it. */
+static double read_usable(unsigned cpus)
+{
+	struct gsync_cpus facts;
+
+	gsync_cpus_read(&gsync_source_machine, &facts);
+	return facts.usable < cpus ? facts.usable : cpus;
+}
+
 int bench_run_init(struct bench_run *run, const struct bench_settings *settings, struct bench_error *error)
 {
 	size_t most;
@@ -162,6 +255,7 @@ int bench_run_init(struct bench_run *run, const struct bench_settings *settings,
 	reason = bench_cpus_read(&run->cpus);
 	if (reason != 0)
 		return bench_fail(error, "cannot read the CPU affinity mask: %s", strerror(reason));
+	run->usable_cpus = read_usable(run->cpus.count);
 	if (try_scenarios(run, error) != 0) {
 		bench_run_free(run);
 		return -1;
@@ -178,7 +272,7 @@ int bench_run_init(struct bench_run *run, const struct bench_settings *settings,
 		for (enum bench_scenario scenario = 0; scenario < BENCH_SCENARIOS; scenario++)
 			if (settings->kinds[kind] && settings->scenarios[scenario] && !run->skipped[scenario])
 				add_scenario(run, kind, scenario);
-	if (make_timelines(run, error) != 0) {
+	if (make_timelines(run, error) != 0 || make_ramp(run, error) != 0) {
 		bench_run_free(run);
 		return -1;
 	}
@@ -187,12 +281,13 @@ int bench_run_init(struct bench_run *run, const struct bench_settings *settings,
 
 void bench_run_free(struct bench_run *run)
 {
+	free(run->step_samples);
+	free(run->pulses);
+	free(run->steps);
 	free(run->moments);
-	run->moments = NULL;
 	free(run->cells);
-	run->cells = NULL;
-	run->count = 0;
 	bench_cpus_free(&run->cpus);
+	*run = (struct bench_run){ 0 };
 }
 
 /* ---- the rounds */
@@ -202,7 +297,7 @@ static void report(struct bench_conductor *conductor, unsigned threads_left)
 {
 	struct bench_progress *progress = &conductor->progress;
 	double done = (double)(progress->window - 1);
-	double per_window = conductor->run->settings->seconds + BENCH_WARM_UP_NS / 1e9;
+	double per_window = bench_window_seconds(conductor->run->settings) + BENCH_WARM_UP_NS / 1e9;
 
 	if (conductor->report == NULL)
 		return;
@@ -222,6 +317,7 @@ int bench_conduct_window(struct bench_conductor *conductor, struct bench_cell *c
 			 struct bench_sample *sample, struct bench_error *error)
 {
 	const struct bench_cpus first = { .count = 1, .ids = conductor->run->cpus.ids };
+	struct bench_ramp ramp;
 	struct bench_job job = {
 		.lock = cell->lock,
 		.barrier = cell->barrier,
@@ -232,12 +328,17 @@ int bench_conduct_window(struct bench_conductor *conductor, struct bench_cell *c
 		.every_ns = conductor->run->settings->every_ms * 1000000ull,
 		.timeline = conductor->run->moments != NULL ? &cell->timelines[conductor->round] : NULL,
 		.pin = cell->pinned,
+		.with_copy = cell->scenario == BENCH_OC,
 		.cpus = cell->bound ? &first : &conductor->run->cpus,
 		.disturbance = conductor->disturbance,
 		.tick = tick,
 		.context = conductor,
 	};
 
+	if (conductor->run->settings->ramp) {
+		ramp = bench_run_ramp(conductor->run, cell, conductor->round);
+		job.ramp = &ramp;
+	}
 	conductor->progress.cell = cell;
 	conductor->progress.window++;
 	report(conductor, 0);
@@ -280,7 +381,7 @@ int bench_conduct(struct bench_conductor *conductor, struct bench_error *error)
 
 static int measure_cell(struct bench_conductor *conductor, struct bench_cell *cell, struct bench_error *error)
 {
-	return bench_conduct_window(conductor, cell, conductor->run->settings->seconds,
+	return bench_conduct_window(conductor, cell, bench_window_seconds(conductor->run->settings),
 				    &cell->rounds[conductor->round], error);
 }
 

@@ -17,6 +17,7 @@
 #include "bench/affinity.h"
 #include "bench/error.h"
 #include "bench/locks.h"
+#include "bench/ramp.h"
 #include "bench/scenario.h"
 #include "bench/statistics.h"
 #include "bench/timeline.h"
@@ -32,7 +33,7 @@ enum bench_kind {
 extern const char *const bench_kind_names[BENCH_KINDS];
 
 enum bench_pin {
-	BENCH_PIN_AUTO, /* where every thread gets a CPU of its own, and always in steal */
+	BENCH_PIN_AUTO, /* where, and in a ramp while, every thread gets a CPU of its own; always in steal */
 	BENCH_PIN_ALWAYS,
 	BENCH_PIN_NEVER,
 };
@@ -56,12 +57,16 @@ struct bench_settings {
 	size_t thread_count;
 	struct bench_load *loads;
 	size_t load_count;
-	double seconds; /* per window */
+	double seconds; /* per window; in a ramp per step */
 	unsigned every_ms; /* between two moments of a timeline; 0 = no timelines */
 	unsigned rounds;
 	enum bench_pin pin;
-	bool bounds; /* also measure what bounds a lock, where two threads or more compete */
+	bool bounds; /* also measure what bounds a lock, where two threads or more compete; not in a ramp */
+	bool ramp; /* a window goes through all of THREADS, in their order; locks only */
 };
+
+/* How long a window is. */
+double bench_window_seconds(const struct bench_settings *settings);
 
 struct bench_cell {
 	enum bench_kind kind;
@@ -71,8 +76,8 @@ struct bench_cell {
 	const char *name;
 	bool ours;
 	bool bound; /* no lock, but what bounds the one in the cell before; on one CPU */
-	bool pinned;
-	unsigned threads;
+	bool pinned; /* all the time */
+	unsigned threads; /* the most at a time */
 	struct bench_load load; /* a barrier has no critical section: cs_ns = 0 */
 	struct bench_sample rounds[BENCH_ROUNDS_MAX];
 	struct bench_sample median;
@@ -83,9 +88,13 @@ struct bench_cell {
 struct bench_run {
 	const struct bench_settings *settings;
 	struct bench_cpus cpus;
+	double usable_cpus; /* of those, by quotas */
 	struct bench_cell *cells;
 	size_t count;
 	struct bench_moment *moments; /* of all timelines */
+	struct bench_step *steps; /* of the ramp, for each scenario */
+	struct bench_pulse *pulses;
+	struct bench_step_sample *step_samples; /* of all cells and rounds */
 	bool skipped[BENCH_SCENARIOS]; /* asked for, but refused by the machine: no cells */
 	struct bench_error refusal;    /* why */
 };
@@ -100,6 +109,12 @@ struct bench_progress {
 /* Makes the cells. Tries each scenario once, so that one that is refused is known before anything is measured. */
 int bench_run_init(struct bench_run *run, const struct bench_settings *settings, struct bench_error *error);
 void bench_run_free(struct bench_run *run);
+
+/* What CELL's window of ROUND goes through, with its results, if the run is a ramp. */
+struct bench_ramp bench_run_ramp(const struct bench_run *run, const struct bench_cell *cell, unsigned round);
+
+/* The medians of a step over the rounds. */
+struct bench_step_sample bench_run_step(const struct bench_run *run, const struct bench_cell *cell, size_t step);
 
 /*
  * Goes through the rounds: each cell is visited once in each, while its scenario

@@ -1,24 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Each disturber pins itself, takes its priority and reports through a pipe:
- * 0, or the errno value that stopped it. Measuring begins when all are at work.
- *
- * PR_SET_PDEATHSIG covers the ways to die that leave no time to clean up; the
- * parent may already have died before it is set, hence the look at getppid().
- */
 #include "bench/scenario.h"
 
 #include <errno.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "bench/burn.h"
 #include "detect/clock.h"
@@ -30,7 +18,7 @@
 #define GAP_MIN_NS 200000u
 #define STEALER_PRIORITY 50
 
-const char *const bench_scenario_names[BENCH_SCENARIOS] = { "plain", "hogs", "steal" };
+const char *const bench_scenario_names[BENCH_SCENARIOS] = { "plain", "hogs", "steal", "oc" };
 
 struct bench_stealer {
 	_Alignas(128) uint64_t stolen_ns;
@@ -94,125 +82,88 @@ static int take_the_priority_of_a_stealer(void)
 	return sched_setscheduler(0, SCHED_FIFO, &parameter) == 0 ? 0 : errno;
 }
 
-static _Noreturn void be_a_disturber(struct bench_disturbance *disturbance, unsigned index, int cpu, pid_t parent,
-				     int report)
-{
-	int error;
+/* ---- what the children do */
 
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
-		_exit(1);
-	error = bench_pin_self(cpu);
-	if (error == 0 && disturbance->scenario == BENCH_STEAL)
-		error = take_the_priority_of_a_stealer();
-	if (write(report, &error, sizeof(error)) != (ssize_t)sizeof(error) || error != 0)
-		_exit(1);
-	close(report);
-	if (disturbance->scenario == BENCH_STEAL)
-		be_a_stealer(&disturbance->stealers[index], index);
+struct troupe {
+	struct bench_disturbance *disturbance;
+	const struct bench_cpus *cpus;
+};
+
+static int enter_cpu(void *context, unsigned index, struct bench_error *error)
+{
+	const struct troupe *troupe = context;
+	int reason = bench_pin_self(troupe->cpus->ids[index]);
+
+	if (reason != 0 || troupe->disturbance->scenario != BENCH_STEAL)
+		return reason;
+	reason = take_the_priority_of_a_stealer();
+	if (reason == EPERM)
+		bench_fail(error, "SCHED_FIFO is refused (needs root, CAP_SYS_NICE or a limit set by ulimit -r)");
+	return reason;
+}
+
+static void disturb(void *context, unsigned index)
+{
+	const struct troupe *troupe = context;
+
+	if (troupe->disturbance->scenario == BENCH_STEAL)
+		be_a_stealer(&troupe->disturbance->stealers[index], index);
 	be_a_hog();
 }
 
-/* Returns 0 when all have reported 0, the first errno value reported, or ECHILD when one died without a word. */
-static int hear_reports(int report, unsigned count)
+/* ---- the scenario */
+
+/* Where what is stolen is told. */
+static int share_accounts(struct bench_disturbance *disturbance)
 {
-	for (unsigned i = 0; i < count; i++) {
-		int error;
-		ssize_t got;
+	void *shared = mmap(NULL, disturbance->cpus * sizeof(struct bench_stealer), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
-		do
-			got = read(report, &error, sizeof(error));
-		while (got < 0 && errno == EINTR);
-		if (got != (ssize_t)sizeof(error))
-			return got < 0 ? errno : ECHILD;
-		if (error != 0)
-			return error;
-	}
-	return 0;
-}
-
-/* The parent's end of writing is closed before it reads, or the death of a child would go unnoticed. */
-static int start_processes(struct bench_disturbance *disturbance, const struct bench_cpus *cpus)
-{
-	pid_t parent = getpid();
-	int report[2], error = 0;
-
-	if (pipe(report) != 0)
+	if (shared == MAP_FAILED)
 		return errno;
-	for (unsigned i = 0; i < cpus->count && error == 0; i++) {
-		pid_t pid = fork();
-
-		if (pid == 0) {
-			close(report[0]);
-			be_a_disturber(disturbance, i, cpus->ids[i], parent, report[1]);
-		}
-		if (pid > 0)
-			disturbance->pids[disturbance->count++] = pid;
-		else
-			error = errno;
-	}
-	close(report[1]);
-	if (error == 0)
-		error = hear_reports(report[0], disturbance->count);
-	close(report[0]);
-	return error;
-}
-
-static int prepare(struct bench_disturbance *disturbance, const struct bench_cpus *cpus)
-{
-	disturbance->pids = calloc(cpus->count, sizeof(disturbance->pids[0]));
-	if (disturbance->pids == NULL)
-		return ENOMEM;
-	if (disturbance->scenario == BENCH_STEAL) {
-		void *shared = mmap(NULL, cpus->count * sizeof(struct bench_stealer), PROT_READ | PROT_WRITE,
-				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-		if (shared == MAP_FAILED)
-			return errno;
-		disturbance->stealers = shared;
-	}
+	disturbance->stealers = shared;
 	return 0;
 }
 
 int bench_scenario_start(struct bench_disturbance *disturbance, enum bench_scenario scenario,
 			 const struct bench_cpus *cpus, struct bench_error *error)
 {
-	int reason;
+	struct troupe troupe = { disturbance, cpus };
+	const struct bench_child_work work = { .prepare = enter_cpu, .run = disturb, .context = &troupe };
+	struct bench_error why;
+	int reason = 0;
 
 	*disturbance = (struct bench_disturbance){ .scenario = scenario, .cpus = cpus->count };
-	if (scenario == BENCH_PLAIN)
+	if (scenario == BENCH_PLAIN || scenario == BENCH_OC)
 		return 0;
-	reason = prepare(disturbance, cpus);
-	if (reason == 0)
-		reason = start_processes(disturbance, cpus);
+	if (scenario == BENCH_STEAL)
+		reason = share_accounts(disturbance);
+	if (reason != 0)
+		bench_fail(&why, "%s", strerror(reason));
+	else
+		reason = bench_children_start(&disturbance->children, cpus->count, &work, &why);
 	if (reason == 0)
 		return 0;
 	bench_scenario_stop(disturbance);
 	if (scenario == BENCH_STEAL && reason == EPERM) {
-		bench_fail(error, "SCHED_FIFO is refused (needs root, CAP_SYS_NICE or a limit set by ulimit -r)");
+		*error = why;
 		return EPERM;
 	}
-	return bench_fail(error, "cannot start the processes of scenario %s: %s", bench_scenario_names[scenario],
-			  strerror(reason));
+	return bench_fail(error, "cannot start the processes of scenario %s: %.300s", bench_scenario_names[scenario],
+			  why.text);
 }
 
 void bench_scenario_stop(struct bench_disturbance *disturbance)
 {
-	for (unsigned i = 0; i < disturbance->count; i++)
-		kill(disturbance->pids[i], SIGKILL);
-	for (unsigned i = 0; i < disturbance->count; i++)
-		while (waitpid(disturbance->pids[i], NULL, 0) < 0 && errno == EINTR)
-			;
+	bench_children_stop(&disturbance->children);
 	if (disturbance->stealers != NULL)
 		munmap(disturbance->stealers, disturbance->cpus * sizeof(struct bench_stealer));
-	free(disturbance->pids);
 	*disturbance = (struct bench_disturbance){ .scenario = BENCH_PLAIN };
 }
 
 uint64_t bench_scenario_stolen_ns(const struct bench_disturbance *disturbance, unsigned cpu)
 {
-	if (disturbance->stealers == NULL || cpu >= disturbance->count)
+	if (disturbance->stealers == NULL || cpu >= disturbance->children.count)
 		return 0;
 	return __atomic_load_n(&disturbance->stealers[cpu].stolen_ns, __ATOMIC_RELAXED);
 }

@@ -8,23 +8,23 @@
  *   steal   on each CPU a SCHED_FIFO process takes the CPU away for 3 to 10 ms
  *           every 10 to 20 ms, as a hypervisor does that runs other guests;
  *           needs the right to SCHED_FIFO (root, CAP_SYS_NICE or RLIMIT_RTPRIO)
- *
- * The disturbers are processes, not threads: their CPU time and their switches
- * must not appear in ours. They die with the thread that started them.
+ *   oc      overcommitted: an identical second copy of the measurement on the
+ *           same CPUs; it belongs to a window, so bench_measure() starts it
  */
 #ifndef GUESTSYNC_BENCH_SCENARIO_H
 #define GUESTSYNC_BENCH_SCENARIO_H
 
 #include <stdint.h>
-#include <sys/types.h>
 
 #include "bench/affinity.h"
+#include "bench/children.h"
 #include "bench/error.h"
 
 enum bench_scenario {
 	BENCH_PLAIN,
 	BENCH_HOGS,
 	BENCH_STEAL,
+	BENCH_OC,
 	BENCH_SCENARIOS,
 };
 
@@ -35,8 +35,7 @@ struct bench_stealer;
 struct bench_disturbance {
 	enum bench_scenario scenario;
 	unsigned cpus;
-	unsigned count; /* processes under way, the i-th on the i-th CPU */
-	pid_t *pids;
+	struct bench_children children; /* the i-th on the i-th CPU */
 	struct bench_stealer *stealers; /* shared with them; NULL unless they steal */
 };
 

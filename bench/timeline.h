@@ -16,6 +16,7 @@
 /* Rates are those since the moment before, or since the window began. */
 struct bench_moment {
 	double t_ms; /* since the window began */
+	uint32_t threads; /* active: in a ramp not always all */
 	double ops_per_s;
 	double cpu_ns_per_op; /* as in struct bench_sample */
 	double voluntary_per_s;

@@ -33,6 +33,9 @@ struct bench_worker {
 	unsigned index;
 	void (*run)(struct bench_worker *worker);
 	pthread_t thread;
+	const uint32_t *orders; /* a bench_phase: the loop ends at BENCH_STOP; the stage's, or this in a ramp: */
+	uint32_t order;
+	pthread_cond_t called; /* in a ramp: wakes it to another order */
 
 	/* the thread's own */
 	alignas(BENCH_LINE) uint64_t count; /* acquisitions or episodes so far; the measurer reads it now and then */
@@ -64,10 +67,11 @@ struct bench_stage {
 
 	/* where the threads gather before they start */
 	alignas(BENCH_LINE) pthread_mutex_t gate;
-	pthread_cond_t all_gathered; /* for the measurer */
+	pthread_cond_t all_gathered; /* for the measurer; in a ramp also: one more rests */
 	pthread_cond_t opened;	     /* for the threads */
 	unsigned gathered;
 	unsigned expected;
+	unsigned resting; /* in a ramp: called off, and out of the loop */
 	bool open;
 
 	struct bench_object object;
@@ -111,9 +115,10 @@ BENCH_INLINE void bench_lock_loop(struct bench_worker *worker, void (*lock)(void
 {
 	struct bench_stage *stage = worker->stage;
 	const uint64_t cs_steps = stage->cs_steps, think_steps = stage->think_steps;
-	uint64_t count = 0, value = 1, random = worker->index + 1, start = 0, end = 0;
+	const uint32_t *const orders = worker->orders;
+	uint64_t count = worker->count, value = 1, random = worker->index + 1, start = 0, end = 0;
 
-	while (__atomic_load_n(&stage->phase, __ATOMIC_RELAXED) != BENCH_STOP) {
+	while (__atomic_load_n(orders, __ATOMIC_RELAXED) != BENCH_STOP) {
 		bool timed = (count & __atomic_load_n(&stage->sample_mask, __ATOMIC_RELAXED)) == 0;
 
 		if (timed)
@@ -123,7 +128,7 @@ BENCH_INLINE void bench_lock_loop(struct bench_worker *worker, void (*lock)(void
 			end = gsync_ticks();
 		stage->first++;
 		stage->second++;
-		/* After the stop nobody lingers: thousands of waiters may stand in line. */
+		/* After the end nobody lingers: thousands of waiters may stand in line. Who is called off, works. */
 		if (cs_steps != 0 && __atomic_load_n(&stage->phase, __ATOMIC_RELAXED) != BENCH_STOP) {
 			uint64_t entered = stage->first;
 

@@ -2,7 +2,7 @@
 /*
  * The options of `guestsync bench`. Some depend on others (which names --locks
  * may hold depends on --kind, --think on --cs), so they are first collected and
- * then resolved. What appears twice in a list is measured once.
+ * then resolved. What appears twice in a list is measured once, except in a ramp.
  */
 #include "cli/bench_options.h"
 
@@ -58,18 +58,43 @@ static int choose_locks(struct bench_settings *settings, const char *list, struc
 
 /* ---- single values */
 
+/* A picture of each step in four moments, unless it is told otherwise. */
+static unsigned every_of_ramp(double step_seconds)
+{
+	double quarter = step_seconds * 1e3 / 4;
+
+	return quarter > BENCH_EVERY_MIN_MS ? (unsigned)quarter : BENCH_EVERY_MIN_MS;
+}
+
 static int choose_every(struct bench_settings *settings, const char *text, struct bench_error *error)
 {
 	uint64_t every = 0;
 
-	if (text == NULL)
+	if (text == NULL) {
+		settings->every_ms = settings->ramp ? every_of_ramp(settings->seconds) : 0;
 		return 0;
+	}
 	if (cli_parse_number("--every", text, BENCH_EVERY_MIN_MS, BENCH_EVERY_MAX_MS, &every, error) != 0)
 		return -1;
 	if ((double)every > settings->seconds * 1e3 + 1e-9)
-		return bench_fail(error, "--every %s ms is longer than a window of --seconds %g", text,
-				  settings->seconds);
+		return bench_fail(error, "--every %s ms is longer than a %s of --seconds %g", text,
+				  settings->ramp ? "step" : "window", settings->seconds);
 	settings->every_ms = (unsigned)every;
+	return 0;
+}
+
+/* Steps too short to see anything, or too many; and a barrier cannot have participants come and go. */
+static int check_ramp(const struct bench_settings *settings, struct bench_error *error)
+{
+	if (!settings->ramp)
+		return 0;
+	if (settings->kinds[BENCH_BARRIER])
+		return bench_fail(error, "--ramp is for locks: the participants of a barrier cannot come and go");
+	if (settings->seconds < BENCH_STEP_MIN_S)
+		return bench_fail(error, "--ramp needs steps of --seconds %g at least", BENCH_STEP_MIN_S);
+	if (settings->thread_count > BENCH_STEPS_MAX)
+		return bench_fail(error, "--ramp takes %u steps at most, not %zu", BENCH_STEPS_MAX,
+				  settings->thread_count);
 	return 0;
 }
 
@@ -109,12 +134,15 @@ static int resolve(struct cli_bench_options *options, const struct texts *texts,
 	    choose_pin(settings, texts->pin, error) != 0 || choose_format(options, texts->format, error) != 0)
 		return CLI_USAGE;
 	if (settings->every_ms > 0 && options->format == CLI_FORMAT_CSV && options->plot == NULL) {
-		bench_fail(error, "--every has no place in csv: use table, json or --plot");
+		bench_fail(error, "%s has no place in csv: use table, json or --plot",
+			   settings->ramp ? "--ramp" : "--every");
 		return CLI_USAGE;
 	}
 	status = choose_locks(settings, texts->locks, error);
 	if (status == CLI_OK)
 		status = cli_grid_threads(settings, texts->threads, error);
+	if (status == CLI_OK && check_ramp(settings, error) != 0)
+		status = CLI_USAGE;
 	if (status == CLI_OK)
 		status = cli_grid_loads(settings, texts->cs, texts->think, error);
 	return status;
@@ -130,7 +158,7 @@ static int collect(struct cli_bench_options *options, struct texts *texts, int a
 		{ "format", required_argument, NULL, 'f' },  { "json", no_argument, NULL, 'j' },
 		{ "out", required_argument, NULL, 'o' },     { "plot", required_argument, NULL, 'p' },
 		{ "pin", required_argument, NULL, 'n' },     { "every", required_argument, NULL, 'v' },
-		{ "help", no_argument, NULL, 'h' },
+		{ "ramp", no_argument, NULL, 'a' },	     { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const struct {
@@ -152,6 +180,8 @@ static int collect(struct cli_bench_options *options, struct texts *texts, int a
 			options->help = true;
 		if (letter == 'j')
 			texts->format = "json";
+		if (letter == 'a')
+			options->settings.ramp = true;
 		for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
 			if (places[i].letter == letter)
 				*places[i].text = optarg;

@@ -85,10 +85,8 @@ static int take_scenario(void *context, const char *item, struct bench_error *er
 
 	if (scenario >= 0)
 		scenarios[scenario] = true;
-	else if (strcmp(item, "oc") == 0)
-		return bench_fail(error, "--scenario %s is not available in this version", item);
 	else
-		return bench_fail(error, "unknown scenario '%s'; known: plain, hogs, steal", item);
+		return bench_fail(error, "unknown scenario '%s'; known: plain, hogs, steal, oc", item);
 	return 0;
 }
 
@@ -198,16 +196,16 @@ static int set_threads(struct bench_settings *settings, const uint64_t *values, 
 		return CLI_FAILED;
 	}
 	for (size_t i = 0; i < count; i++)
-		if (!has_threads(settings, values[i]))
+		if (settings->ramp || !has_threads(settings, values[i]))
 			settings->threads[settings->thread_count++] = (unsigned)values[i];
 	return CLI_OK;
 }
 
-/* One thread: the bare price; as many as CPUs; and more than can run at once. */
+/* One thread: the bare price; as many as CPUs; and more than can run at once. In a ramp also the way back. */
 static int default_threads(struct bench_settings *settings, struct bench_error *error)
 {
 	struct bench_cpus cpus;
-	uint64_t values[3] = { 1 };
+	uint64_t values[5] = { 1, [4] = 1 };
 	int reason = bench_cpus_read(&cpus);
 
 	if (reason != 0) {
@@ -216,8 +214,9 @@ static int default_threads(struct bench_settings *settings, struct bench_error *
 	}
 	values[1] = cpus.count < BENCH_THREADS_MAX ? cpus.count : BENCH_THREADS_MAX;
 	values[2] = 4 * values[1] < BENCH_THREADS_MAX ? 4 * values[1] : BENCH_THREADS_MAX;
+	values[3] = values[1];
 	bench_cpus_free(&cpus);
-	return set_threads(settings, values, 3, error);
+	return set_threads(settings, values, settings->ramp ? 5 : 3, error);
 }
 
 int cli_grid_threads(struct bench_settings *settings, const char *list, struct bench_error *error)

@@ -35,7 +35,7 @@ int cli_grid_rounds(struct bench_settings *settings, const char *text, unsigned 
 /* Locks and barriers of the kinds that SETTINGS already asks for. */
 int cli_grid_locks(struct bench_settings *settings, const char *list, struct bench_error *error);
 
-/* NULL = 1, as many as CPUs, and four times that. */
+/* NULL = 1, as many as CPUs, and four times that; in a ramp, which takes them as they come, also the way back to 1. */
 int cli_grid_threads(struct bench_settings *settings, const char *list, struct bench_error *error);
 
 /* THINK_LIST may be NULL: as the critical sections. */

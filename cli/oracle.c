@@ -39,7 +39,7 @@ static const char help[] =
 	"  --threads LIST   1 to 4096 each                          (default: 2,4,8,32)\n"
 	"  --cs LIST        critical section and work between two of them, whole ns; for\n"
 	"                   the barrier the latter only       (default: 100,1000,10000)\n"
-	"  --scenario LIST  plain, hogs, steal; see bench --help  (default: plain,hogs)\n"
+	"  --scenario LIST  plain, hogs, steal, oc; see bench --help  (default: plain,hogs)\n"
 	"  --seconds S      length of a window, 0.01 to 60               (default: 0.06)\n"
 	"  --rounds N       2 to 99                                          (default: 9)\n"
 	"  --json           for programs\n"
@@ -154,14 +154,6 @@ static int parse(struct options *options, int argc, char **argv, struct bench_er
 
 /* ---- the report for programs; a NULL on the way makes all of it NULL, as in bench/report_json.c */
 
-static json_t *finish(json_t *object, int failed)
-{
-	if (failed == 0)
-		return object;
-	json_decref(object);
-	return NULL;
-}
-
 static json_t *contest_json(const struct bench_contest *contest)
 {
 	json_t *budgets = json_object();
@@ -174,7 +166,7 @@ static json_t *contest_json(const struct bench_contest *contest)
 		failed |= json_object_set_new(budgets, name, bench_json_number(contest->ops_per_s[i]));
 	}
 	return json_pack("{s:o, s:o, s:o}", "chosen", bench_json_number(contest->ops_per_s[BENCH_CHOSEN]), "control",
-			 bench_json_number(contest->ops_per_s[BENCH_CONTROL]), "budgets", finish(budgets, failed));
+			 bench_json_number(contest->ops_per_s[BENCH_CONTROL]), "budgets", bench_json_finish(budgets, failed));
 }
 
 static json_t *rounds_json(const struct bench_contest *contests, unsigned count)
@@ -184,7 +176,7 @@ static json_t *rounds_json(const struct bench_contest *contests, unsigned count)
 
 	for (unsigned i = 0; i < count; i++)
 		failed |= json_array_append_new(rounds, contest_json(&contests[i]));
-	return finish(rounds, failed);
+	return bench_json_finish(rounds, failed);
 }
 
 static int add_number(json_t *object, const char *name, double value)
@@ -205,7 +197,7 @@ static json_t *cell_json(const struct bench_cell *cell, const struct bench_oracl
 		     add_number(object, "control_spread", verdict->control_spread) |
 		     json_object_set_new(object, "rounds", rounds_json(measured->rounds, rounds));
 
-	return finish(object, failed);
+	return bench_json_finish(object, failed);
 }
 
 static json_t *cells_json(const struct bench_oracle *oracle)
@@ -216,7 +208,7 @@ static json_t *cells_json(const struct bench_oracle *oracle)
 	for (size_t i = 0; i < oracle->run.count; i++)
 		failed |= json_array_append_new(cells, cell_json(&oracle->run.cells[i], &oracle->cells[i],
 								 oracle->run.settings->rounds));
-	return finish(cells, failed);
+	return bench_json_finish(cells, failed);
 }
 
 static json_t *settings_json(const struct bench_oracle *oracle)
@@ -227,7 +219,7 @@ static json_t *settings_json(const struct bench_oracle *oracle)
 	for (size_t i = 0; i < BENCH_BUDGETS; i++)
 		failed |= json_array_append_new(budgets, json_integer(bench_budgets_ns[i]));
 	failed |= json_object_set_new(settings, "budgets_ns", budgets);
-	return finish(settings, failed);
+	return bench_json_finish(settings, failed);
 }
 
 static json_t *summary_json(const struct bench_oracle *oracle)

@@ -212,6 +212,63 @@ expect 2 'token_ring is a bound, not a lock' "$guestsync" bench --locks token_ri
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks gsync_mutex --scenario plain,hogs --json
 holds '{c["scenario"] for c in d["cells"]} == {"plain","hogs"}'
 if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'hogs were left behind'; fi
+expect 0 '' "$guestsync" bench --seconds 0.1 --rounds 3 --threads 1,2 --kind lock,barrier --locks gsync_mutex,gsync_barrier \
+	--scenario plain,oc --every 50 --json
+cat >"$work/effects.py" <<'EOF'
+# The effects again, from the medians alone.
+import json, sys
+d = json.load(open(sys.argv[1]))
+def close(a, b): return abs(a - b) <= 1e-4 * max(1, abs(b))
+plain = {(c["lock"], c["threads"]): c["median"] for c in d["cells"] if c["scenario"] == "plain"}
+for c in d["cells"]:
+    if c["scenario"] == "plain":
+        assert "against_plain" not in c
+        continue
+    v, p, e = c["median"], plain[c["lock"], c["threads"]], c["against_plain"]
+    resource = v["cpu_ns_per_op"] / p["cpu_ns_per_op"] - 1
+    time = p["ops_per_s"] / v["ops_per_s"] * e["cpus"] / e["cpus_plain"] - 1
+    assert close(e["resource_effect"], resource) and e["resource_effect"] == e["delta_eta_r"], c
+    assert close(e["time_effect"], time) and e["time_effect"] == e["delta_eta_t"], c
+    assert close(e["impact_factor"], (1 + time) / (1 + resource)) and e["impact_factor"] == e["omega"], c
+    assert close(e["cpus"], e["cpus_plain"] / 2), c
+    assert all(m["timeline"] for m in c["rounds"]), c
+EOF
+python3 "$work/effects.py" "$work/out" || flunk 'the effects do not add up'
+holds 'len(d["cells"]) == 8'
+expect 0 '' "$guestsync" bench "${quick[@]}" --locks gsync_mutex --scenario oc --json
+holds 'not any("against_plain" in c for c in d["cells"]) and all(m["errors"] == 0 for c in d["cells"] for m in c["rounds"])'
+expect 0 '' "$guestsync" bench "${quick[@]}" --locks gsync_mutex --scenario plain,oc
+grep -q '^δη_r, resource effect:' "$work/out" || flunk 'the table does not say what the effects are'
+
+# Whatever ends it, nothing of the second copy may stay; and without the copy a window is worth nothing.
+under_way() {
+	local exe
+	for exe in /proc/[0-9]*/exe; do
+		[ "$(readlink "$exe" 2>/dev/null)" != "$guestsync" ] || printf '%s\n' "${exe//[!0-9]/}"
+	done
+}
+nobody_left() {
+	local i
+	for ((i = 0; i < 40; i++)); do
+		[ -n "$(under_way)" ] || return 0
+		sleep 0.05
+	done
+	return 1
+}
+long=(--seconds 20 --rounds 1 --threads 2 --locks gsync_mutex --scenario oc)
+for end in INT TERM KILL; do
+	timeout --foreground -s $end 1 "$guestsync" bench "${long[@]}" >"$work/out" 2>"$work/err"
+	nobody_left || flunk "the second copy was left behind after SIG$end"
+done
+"$guestsync" bench "${long[@]}" --seconds 2 >"$work/out" 2>"$work/err" &
+for ((i = 0; i < 200; i++)); do
+	copy=$(under_way | grep -vx $!) && break
+	sleep 0.05
+done
+sleep 0.5
+kill -KILL "$copy"
+wait $! && flunk 'the second copy was killed, and the window counted all the same'
+grep -q 'second copy ended before the window' "$work/err" || flunk 'nothing is said about a second copy that was killed'
 expect 0 '' "$guestsync" bench --seconds 0.1 --rounds 2 --threads 2 --locks ours,pthread_spin --every 50 --json
 holds 'all(set("t_ms ops_per_s cpu_ns_per_op voluntary_per_s involuntary_per_s usable_cpus spin_ns pressure_percent".split()) == set(x) for c in d["cells"] for m in c["rounds"] for x in m["timeline"])'
 holds 'all(1 <= len(m["timeline"]) <= 2 for c in d["cells"] for m in c["rounds"]) and not any("timeline" in c["median"] for c in d["cells"])'
@@ -223,6 +280,24 @@ chmod +x "$work/fake/gnuplot"
 expect 0 '' env PATH="$work/fake:$PATH" "$guestsync" bench --seconds 0.1 --rounds 2 --threads 2 --locks gsync_mutex --every 50 \
 	--plot "$work/script"
 grep -q "^set xlabel 'seconds'" "$work/script" && grep -qE '^0\.0[5-9][0-9]* [0-9]' "$work/script" || flunk 'no plot over time'
+expect 0 '' env PATH="$work/fake:$PATH" "$guestsync" bench --ramp --seconds 0.1 --rounds 2 --threads 1,2,8,2,1 --locks gsync_mutex \
+	--json --plot "$work/script"
+holds 'd["settings"]["ramp"] and d["settings"]["threads"] == [1, 2, 8, 2, 1] == [s["threads"] for s in d["cells"][0]["ramp"]]'
+holds 'len(d["cells"]) == 1 and d["cells"][0]["threads"] == 8 and set(d["cells"][0]["median"]) == set(d["cells"][0]["rounds"][0]) - {"timeline"}'
+holds 'all(s["ops_per_s"] > 0 and len(s["rounds"]) == 2 for s in d["cells"][0]["ramp"])'
+[ "$(nproc)" -ne 2 ] || holds '["full_speed_after_ms" in s for s in d["cells"][0]["ramp"]] == [False, False, False, True, True]'
+[ "$(nproc)" -ne 2 ] || holds '[s["pinned"] for s in d["cells"][0]["ramp"]] == [True, True, False, True, True]'
+holds 'd["cells"][0]["ramp"][4]["full_speed_ops_per_s"] == d["cells"][0]["ramp"][0]["steady_ops_per_s"]'
+holds 'all(1 <= x["threads"] <= 8 and x["t_ms"] < 1000 for m in d["cells"][0]["rounds"] for x in m["timeline"])'
+[ "$(grep -c '^set arrow' "$work/script")" -eq 4 ] && grep -q '^set label " 8" at first 0.2' "$work/script" &&
+	grep -q 'threads: 1, 2, 8, 2, 1"' "$work/script" || flunk 'no plot of the ramp'
+expect 0 '' "$guestsync" bench --ramp --seconds 0.05 --rounds 1 --locks gsync_mutex,pthread_spin
+grep -q '^gsync_mutex step by step:' "$work/out" && grep -q '^pthread_spin step by step:' "$work/out" &&
+	grep -q 'full speed after' "$work/out" && grep -q 'pressure  threads$' "$work/out" || flunk 'no table of the ramp'
+expect 2 ': --ramp has no place in csv' "$guestsync" bench --ramp --format csv
+expect 2 ': --ramp is for locks' "$guestsync" bench --ramp --kind lock,barrier
+expect 2 'steps of --seconds 0.05' "$guestsync" bench --ramp --seconds 0.02
+expect 2 'takes 64 steps at most, not 65' "$guestsync" bench --ramp --threads "1$(printf ',2%.0s' {1..64})"
 expect 0 '' env PATH="$work/fake:$PATH" "$guestsync" bench "${quick[@]}" --locks gsync_mutex --plot "$work/script"
 grep -q "^set xlabel 'threads'" "$work/script" || flunk 'no plot over threads'
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks ours --out "$work/report.json" --json
@@ -292,6 +367,8 @@ holds 'set(d) == {"machine","settings","cells","summary"} and d["summary"]["cell
 holds '{(c["kind"], c["lock"], c["scenario"]) for c in d["cells"]} == {(k, l, s) for k, l in [("lock","gsync_mutex"),("lock","gsync_oticket"),("barrier","gsync_barrier")] for s in ["plain","hogs"]}'
 holds '{"threads","cs_ns","think_ns","chosen_ops_per_s","best_ops_per_s","best_spin_ns","spread"} <= set(d["cells"][0])'
 if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'calibrate --oracle left hogs behind'; fi
+expect 0 '' "$guestsync" calibrate --oracle --threads 2 --cs 1000 --seconds 0.01 --rounds 2 --scenario oc --locks gsync_mutex --json
+holds 'len(d["cells"]) == 1 and d["cells"][0]["scenario"] == "oc" and d["cells"][0]["rounds"][0]["chosen"] > 0'
 expect 0 '' "$guestsync" calibrate --oracle "${small[@]}" --scenario plain --locks gsync_barrier --out "$work/oracle.txt"
 grep -q 'chosen ÷ best' "$work/oracle.txt" || flunk 'calibrate --oracle --out wrote no table'
 # --foreground: else it signals twice, and the second signal kills without ceremony.

@@ -19,6 +19,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -230,6 +231,7 @@ static struct bench_stage *new_ring(void)
 	for (unsigned i = 0; i < RING; i++) {
 		stage->workers[i].stage = stage;
 		stage->workers[i].index = i;
+		stage->workers[i].orders = &stage->phase;
 	}
 	return stage;
 }
@@ -319,6 +321,11 @@ static void a_bound_follows_its_lock_on_one_cpu(void **state)
 	assert_int_equal(bench_run_measure(&run, NULL, &error), 0);
 	assert_int_equal(astray, 0);
 	bench_run_free(&run);
+
+	settings.ramp = true; /* its threads come and go, and take their turn with them */
+	assert_int_equal(bench_run_init(&run, &settings, &error), 0);
+	assert_int_equal(run.count, 2);
+	bench_run_free(&run);
 }
 
 /* ---- what may go wrong */
@@ -370,6 +377,12 @@ static void an_interrupted_measurement_says_so(void **state)
 	bench_cpus_free(&cpus);
 }
 
+static void assert_no_child_is_left(void)
+{
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+	assert_int_equal(errno, ECHILD);
+}
+
 static void hogs_are_gone_when_the_scenario_ends(void **state)
 {
 	struct bench_disturbance disturbance;
@@ -379,13 +392,12 @@ static void hogs_are_gone_when_the_scenario_ends(void **state)
 	(void)state;
 	assert_int_equal(bench_cpus_read(&cpus), 0);
 	assert_int_equal(bench_scenario_start(&disturbance, BENCH_HOGS, &cpus, &error), 0);
-	assert_int_equal(disturbance.count, cpus.count);
-	for (unsigned i = 0; i < disturbance.count; i++)
-		assert_int_equal(kill(disturbance.pids[i], 0), 0);
+	assert_int_equal(disturbance.children.count, cpus.count);
+	for (unsigned i = 0; i < disturbance.children.count; i++)
+		assert_int_equal(kill(disturbance.children.pids[i], 0), 0);
 	bench_scenario_stop(&disturbance);
 	bench_scenario_stop(&disturbance);
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-	assert_int_equal(errno, ECHILD);
+	assert_no_child_is_left();
 	bench_cpus_free(&cpus);
 }
 
@@ -408,8 +420,276 @@ static void stealers_steal_or_are_refused_with_nothing_left(void **state)
 	} else {
 		assert_int_equal(result, EPERM);
 	}
-	assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
-	assert_int_equal(errno, ECHILD);
+	assert_no_child_is_left();
+	bench_cpus_free(&cpus);
+}
+
+/* ---- the second copy */
+
+/* What the lock below sees in either process; shared between them. */
+static struct witness {
+	pid_t parent;
+	bool seen_at_all; /* the measured copy has begun */
+	uint64_t copy_before, copy_after; /* what the other had done at its first and last operation */
+	uint64_t calls_of_copy;
+	uint32_t cpus, cpus_of_copy; /* the first 32 */
+	uint32_t threads, threads_of_copy;
+	uint32_t widths, widths_of_copy; /* bit n: a thread that might go on n CPUs */
+} *witness;
+
+static _Thread_local bool counted;
+
+static inline void lock_and_tell(void *lock, struct bench_node *node)
+{
+	bool is_copy = getpid() != witness->parent;
+	int cpu = sched_getcpu();
+
+	bench_pthread_mutex.lock(lock, node);
+	if (!counted)
+		__atomic_add_fetch(is_copy ? &witness->threads_of_copy : &witness->threads, 1, __ATOMIC_RELAXED);
+	counted = true;
+	__atomic_or_fetch(is_copy ? &witness->cpus_of_copy : &witness->cpus, 1u << (cpu & 31), __ATOMIC_RELAXED);
+	if (is_copy) {
+		__atomic_add_fetch(&witness->calls_of_copy, 1, __ATOMIC_RELAXED);
+		return;
+	}
+	witness->copy_after = __atomic_load_n(&witness->calls_of_copy, __ATOMIC_RELAXED);
+	if (!witness->seen_at_all)
+		witness->copy_before = witness->copy_after;
+	witness->seen_at_all = true;
+}
+
+static inline void unlock_told(void *lock, struct bench_node *node)
+{
+	bench_pthread_mutex.unlock(lock, node);
+}
+
+static inline void lock_and_tell_width(void *lock, struct bench_node *node)
+{
+	bool is_copy = getpid() != witness->parent;
+	cpu_set_t mask;
+
+	if (sched_getaffinity(0, sizeof(mask), &mask) == 0)
+		__atomic_or_fetch(is_copy ? &witness->widths_of_copy : &witness->widths,
+				  1u << (CPU_COUNT(&mask) & 31), __ATOMIC_RELAXED);
+	lock_and_tell(lock, node);
+}
+
+BENCH_LOCK_RUN(lock_and_tell_run, lock_and_tell, unlock_told)
+BENCH_LOCK_RUN(lock_and_tell_width_run, lock_and_tell_width, unlock_told)
+
+static void call_witness(void)
+{
+	if (witness == NULL)
+		witness = mmap(NULL, sizeof(*witness), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	assert_ptr_not_equal(witness, MAP_FAILED);
+	memset(witness, 0, sizeof(*witness));
+	witness->parent = getpid();
+}
+
+static void measure_before_witness(const struct bench_job *job)
+{
+	struct bench_sample sample;
+	struct bench_error error;
+
+	call_witness();
+	if (bench_measure(job, &sample, &error) != 0)
+		fail_msg("%s", error.text);
+	assert_no_child_is_left();
+	assert_int_equal(sample.errors, 0);
+}
+
+static void the_second_copy_works_from_before_the_window_until_after_it(void **state)
+{
+	struct bench_lock lock = bench_pthread_mutex;
+	struct bench_cpus cpus;
+	struct bench_job job = { .lock = &lock, .threads = 3, .cs_ns = 1000, .think_ns = 1000, .seconds = 0.1, .cpus = &cpus,
+				 .with_copy = true };
+	bool seen = false;
+
+	(void)state;
+	lock.run = lock_and_tell_run;
+	assert_int_equal(bench_cpus_read(&cpus), 0);
+	for (int attempt = 0; attempt < ATTEMPTS && !seen; attempt++) {
+		measure_before_witness(&job);
+		/* On a busy machine the copy's threads may not all have had a CPU. */
+		seen = witness->copy_before > 0 && witness->copy_after > witness->copy_before &&
+		       witness->threads == 3 && witness->threads_of_copy == 3;
+	}
+	assert_true(seen);
+
+	job.threads = 1;
+	job.pin = true;
+	measure_before_witness(&job);
+	assert_int_equal(witness->cpus, 1u << (cpus.ids[0] & 31));
+	assert_int_equal(witness->cpus_of_copy, witness->cpus);
+	bench_cpus_free(&cpus);
+}
+
+static inline void lock_or_die(void *lock, struct bench_node *node)
+{
+	if (getpid() != witness->parent && witness->seen_at_all)
+		raise(SIGKILL);
+	lock_and_tell(lock, node);
+}
+
+BENCH_LOCK_RUN(lock_or_die_run, lock_or_die, unlock_told)
+
+static int refuse_the_copy(void *lock)
+{
+	return getpid() == witness->parent ? bench_pthread_mutex.init(lock) : EPROTO;
+}
+
+static void a_window_whose_second_copy_fails_has_failed(void **state)
+{
+	struct bench_lock lock = bench_pthread_mutex;
+	struct bench_cpus cpus;
+	struct bench_sample sample;
+	struct bench_error error;
+	struct bench_job job = { .lock = &lock, .threads = 1, .seconds = 0.1, .cpus = &cpus, .with_copy = true };
+
+	(void)state;
+	assert_int_equal(bench_cpus_read(&cpus), 0);
+	call_witness();
+	lock.run = lock_or_die_run;
+	assert_int_equal(bench_measure(&job, &sample, &error), -1);
+	assert_string_equal(error.text, "the second copy ended before the window did");
+	assert_no_child_is_left();
+
+	lock.init = refuse_the_copy;
+	assert_int_equal(bench_measure(&job, &sample, &error), -1);
+	assert_string_equal(error.text, "cannot start the second copy: cannot make a pthread_mutex: Protocol error");
+	assert_no_child_is_left();
+	bench_cpus_free(&cpus);
+}
+
+/* ---- a ramp */
+
+static struct bench_ramp ramp_of(struct bench_step *steps, size_t count, unsigned cpus)
+{
+	return (struct bench_ramp){ .steps = steps, .count = count, .cpus = cpus };
+}
+
+static void a_step_that_falls_back_has_its_model_on_the_way_up(void **state)
+{
+	struct bench_step there_and_back[] = { { 1, 0 }, { 2, 0 }, { 4, 0 }, { 8, 0 }, { 4, 0 }, { 2, 0 }, { 1, 0 } };
+	struct bench_step twice[] = { { 2, 0 }, { 8, 0 }, { 2, 0 }, { 1, 0 }, { 2, 0 }, { 8, 0 }, { 2, 0 } };
+	struct bench_ramp ramp = ramp_of(there_and_back, 7, 2);
+
+	(void)state;
+	for (size_t i = 0; i <= 4; i++) /* the 4 threads of the fifth are more than CPUs */
+		assert_int_equal(bench_ramp_model(&ramp, i), 7);
+	assert_int_equal(bench_ramp_model(&ramp, 5), 1);
+	assert_int_equal(bench_ramp_model(&ramp, 6), 0);
+	ramp.cpus = 4;
+	assert_int_equal(bench_ramp_model(&ramp, 4), 2);
+
+	ramp = ramp_of(twice, 7, 2);
+	assert_int_equal(bench_ramp_model(&ramp, 2), 0);
+	assert_int_equal(bench_ramp_model(&ramp, 3), 7); /* 1 thread never was on the way up */
+	assert_int_equal(bench_ramp_model(&ramp, 6), 4); /* the latest */
+	twice[3].threads = twice[4].threads = 8;
+	assert_int_equal(bench_ramp_model(&ramp, 6), 0); /* but not one that came by falling */
+}
+
+/* Pulses every 5 ms from 1 s on, with so many operations in each interval. */
+static size_t pulses_of(struct bench_pulse *pulses, const unsigned *operations, size_t count)
+{
+	pulses[0] = (struct bench_pulse){ 1000000000, 500 };
+	for (size_t i = 0; i < count; i++)
+		pulses[i + 1] = (struct bench_pulse){ pulses[i].ns + 5000000, pulses[i].done + operations[i] };
+	return count + 1;
+}
+
+static void full_speed_is_back_when_20_ms_on_end_reach_it(void **state)
+{
+	static const unsigned slow_first[] = { 0, 1, 9, 9, 9, 9, 9, 9 }, late[] = { 0, 0, 0, 0, 0, 9, 9, 9 };
+	static const unsigned at_once[] = { 8, 10, 9, 9, 0, 0, 0, 0 }, with_gap[] = { 9, 9, 0, 9, 9, 9, 9, 9 };
+	struct bench_pulse pulses[9];
+
+	(void)state;
+	/* 10 per 5 ms are 2000 per second; nine tenths of that are 36 in 20 ms. */
+	assert_close(bench_ramp_full_speed_ms(pulses, pulses_of(pulses, slow_first, 8), 2000), 10);
+	assert_true(isinf(bench_ramp_full_speed_ms(pulses, pulses_of(pulses, late, 8), 2000)));
+	assert_close(bench_ramp_full_speed_ms(pulses, pulses_of(pulses, at_once, 8), 2000), 0);
+	assert_close(bench_ramp_full_speed_ms(pulses, pulses_of(pulses, with_gap, 8), 2000), 15);
+	assert_true(isinf(bench_ramp_full_speed_ms(pulses, pulses_of(pulses, at_once, 3), 2000)));
+	assert_true(isinf(bench_ramp_full_speed_ms(pulses, pulses_of(pulses, at_once, 8), 0)));
+	/* A measurer that overslept: the mean is over what lies between its looks, here 45 in 25 ms. */
+	pulses_of(pulses, slow_first, 8);
+	pulses[3] = pulses[7];
+	assert_close(bench_ramp_full_speed_ms(pulses, 4, 2000), 10);
+	assert_true(isinf(bench_ramp_full_speed_ms(pulses, 4, 2001)));
+
+	assert_close(bench_ramp_steady(pulses, pulses_of(pulses, slow_first, 8)), 1800);
+	assert_close(bench_ramp_steady(pulses, pulses_of(pulses, late, 8)), 1350);
+	pulses[1] = pulses[8];
+	assert_close(bench_ramp_steady(pulses, 2), 675); /* nothing between the ends: the whole step */
+}
+
+static void who_is_called_off_in_a_ramp_sleeps(void **state)
+{
+	struct bench_step steps[] = { { 1, true }, { 4, false }, { 1, true } };
+	struct bench_step_sample samples[3];
+	struct bench_pulse pulses[64];
+	struct bench_moment moments[6];
+	struct bench_timeline timeline = { .moments = moments, .room = 6 };
+	struct bench_ramp ramp = { steps, 3, 2, pulses, 64, samples };
+	struct bench_sample sample;
+	struct bench_error error;
+	struct bench_cpus cpus;
+	struct bench_job job = { .lock = &bench_gsync_mutex, .threads = 4, .cs_ns = 500, .think_ns = 500, .seconds = 0.3,
+				 .cpus = &cpus, .ramp = &ramp, .pin = false, .timeline = &timeline,
+				 .every_ns = 50000000 };
+	bool seen = false;
+
+	(void)state;
+	assert_true(bench_ramp_room(0.1) <= 64);
+	assert_int_equal(bench_cpus_read(&cpus), 0);
+	/* On a busy machine a thread may not get to where it sleeps, or from there, within a step. */
+	for (int attempt = 0; attempt < ATTEMPTS && !seen; attempt++) {
+		if (bench_measure(&job, &sample, &error) != 0)
+			fail_msg("%s", error.text);
+		assert_true(sample.errors == 0 && sample.jain <= 1);
+		seen = timeline.count == 6 && moments[1].threads == 1 && moments[3].threads == 4 &&
+		       moments[5].threads == 1 && samples[0].ops_per_s > 0 && samples[2].ops_per_s > 0;
+		/* A quarter is what four threads' fairness would be by what they had done before. */
+		seen = seen && samples[1].jain > 0.3;
+		/* One thread uses one CPU, and the others, on their way to sleep, next to nothing. */
+		seen = seen && samples[0].cpu_ns_per_op * samples[0].ops_per_s < 1.2e9 &&
+		       samples[2].cpu_ns_per_op * samples[2].ops_per_s < 1.2e9;
+	}
+	assert_true(seen);
+	assert_close(samples[0].full_speed_ms, 0);
+	assert_close(samples[1].full_speed_ms, 0);
+	assert_true(samples[2].full_speed_ms >= 0);
+	assert_close(samples[0].jain, 1);
+	bench_cpus_free(&cpus);
+}
+
+static void a_ramp_takes_its_second_copy_along_and_both_are_pinned_as_its_steps_say(void **state)
+{
+	struct bench_step steps[] = { { 1, true }, { 3, false }, { 1, true } };
+	struct bench_step_sample samples[3];
+	struct bench_pulse pulses[64];
+	struct bench_ramp ramp = { steps, 3, 2, pulses, 64, samples };
+	struct bench_lock lock = bench_pthread_mutex;
+	struct bench_cpus cpus;
+	struct bench_job job = { .lock = &lock, .threads = 3, .cs_ns = 1000, .think_ns = 1000, .seconds = 0.3, .cpus = &cpus,
+				 .ramp = &ramp, .with_copy = true };
+	bool seen = false;
+	uint32_t widths;
+
+	(void)state;
+	lock.run = lock_and_tell_width_run;
+	assert_int_equal(bench_cpus_read(&cpus), 0);
+	widths = 1u << 1 | 1u << (cpus.count & 31);
+	for (int attempt = 0; attempt < ATTEMPTS && !seen; attempt++) {
+		measure_before_witness(&job);
+		seen = witness->threads == 3 && witness->threads_of_copy == 3 && witness->widths == widths &&
+		       witness->widths_of_copy == widths;
+	}
+	assert_true(seen);
 	bench_cpus_free(&cpus);
 }
 
@@ -512,10 +792,10 @@ static void a_bound_is_no_peer_but_compared_with_its_lock(void **state)
 
 static void effects_against_plain_are_as_computed_by_hand(void **state)
 {
-	static struct bench_cell cells[3];
-	const struct bench_settings settings = { .rounds = 2 };
-	const struct bench_run run = {
-		.settings = &settings, .cpus = { .count = 2 }, .cells = cells, .count = 3
+	static struct bench_cell cells[4];
+	struct bench_settings settings = { .rounds = 2 };
+	struct bench_run run = {
+		.settings = &settings, .cpus = { .count = 2 }, .usable_cpus = 2, .cells = cells, .count = 4
 	};
 	struct bench_effects effects;
 
@@ -523,6 +803,7 @@ static void effects_against_plain_are_as_computed_by_hand(void **state)
 	fill(&cells[0], BENCH_PLAIN, &bench_gsync_mutex, 40, 40);
 	fill(&cells[1], BENCH_HOGS, &bench_gsync_mutex, 20, 20);
 	fill(&cells[2], BENCH_STEAL, &bench_gsync_mutex, 20, 20);
+	fill(&cells[3], BENCH_OC, &bench_gsync_mutex, 10, 10);
 	cells[2].median.stolen_share = 0.4;
 	assert_false(bench_cell_effects(&run, &cells[0], &effects));
 
@@ -539,14 +820,67 @@ static void effects_against_plain_are_as_computed_by_hand(void **state)
 	assert_close(effects.cpus, 1.2);
 	assert_close(effects.time, 2 * 0.6 - 1);
 
+	/* Half of the CPUs: four times the CPU time, four times the time on half of them. */
+	assert_true(bench_cell_effects(&run, &cells[3], &effects));
+	assert_close(effects.cpus, 1);
+	assert_close(effects.resource, 3);
+	assert_close(effects.time, 4.0 / 2 - 1);
+	assert_close(effects.impact, 2.0 / 4);
+
 	/* What stays on one CPU meets one hog there, and can lose that one CPU only. */
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		cells[i].bound = true;
 	assert_true(bench_cell_effects(&run, &cells[1], &effects));
 	assert_close(effects.cpus_plain, 1);
 	assert_close(effects.cpus, 4.0 / 5);
 	assert_true(bench_cell_effects(&run, &cells[2], &effects));
 	assert_close(effects.cpus, 0.6);
+	assert_true(bench_cell_effects(&run, &cells[3], &effects));
+	assert_close(effects.cpus, 0.5);
+
+	/* Without plain, and in a ramp, there are none. */
+	settings.ramp = true;
+	assert_false(bench_cell_effects(&run, &cells[3], &effects));
+	settings.ramp = false;
+	run.cells = &cells[1];
+	run.count = 3;
+	assert_false(bench_cell_effects(&run, &cells[3], &effects));
+}
+
+static double cpus_left(struct bench_run *run, enum bench_scenario scenario, unsigned threads, bool pinned)
+{
+	struct bench_effects effects;
+
+	fill(&run->cells[0], BENCH_PLAIN, &bench_gsync_mutex, 40, 40);
+	fill(&run->cells[1], scenario, &bench_gsync_mutex, 20, 20);
+	run->cells[0].threads = run->cells[1].threads = threads;
+	run->cells[0].pinned = run->cells[1].pinned = pinned;
+	assert_true(bench_cell_effects(run, &run->cells[1], &effects));
+	assert_close(effects.cpus_plain, fmin(threads, run->usable_cpus));
+	return effects.cpus;
+}
+
+static void few_threads_lose_half_only_where_they_are_pinned(void **state)
+{
+	static struct bench_cell cells[2];
+	const struct bench_settings settings = { .rounds = 2 };
+	struct bench_run run = {
+		.settings = &settings, .cpus = { .count = 4 }, .usable_cpus = 4, .cells = cells, .count = 2
+	};
+
+	(void)state;
+	assert_close(cpus_left(&run, BENCH_HOGS, 1, true), 0.5);
+	assert_close(cpus_left(&run, BENCH_HOGS, 1, false), 0.8);
+	assert_close(cpus_left(&run, BENCH_HOGS, 4, true), 2);
+	assert_close(cpus_left(&run, BENCH_OC, 1, true), 0.5);
+	assert_close(cpus_left(&run, BENCH_OC, 1, false), 1);
+	assert_close(cpus_left(&run, BENCH_OC, 4, true), 2);
+	assert_close(cpus_left(&run, BENCH_OC, 16, true), 2);
+	run.usable_cpus = 1.5; /* by a quota, upon which the others draw, too */
+	assert_close(cpus_left(&run, BENCH_HOGS, 4, true), 0.75);
+	assert_close(cpus_left(&run, BENCH_STEAL, 4, true), 1.5);
+	assert_close(cpus_left(&run, BENCH_OC, 4, false), 0.75);
+	assert_close(cpus_left(&run, BENCH_OC, 1, true), 0.5);
 }
 
 /* ---- the table of locks */
@@ -642,7 +976,11 @@ static void bad_options_are_refused_with_a_reason(void **state)
 		{ "--rounds 100", "--rounds" },
 		{ "--kind sem", "not available in this version" },
 		{ "--kind foo", "unknown kind 'foo'" },
-		{ "--scenario oc", "not available in this version" },
+		{ "--ramp --kind barrier", "--ramp is for locks" },
+		{ "--ramp --seconds 0.04", "steps of --seconds 0.05" },
+		{ "--ramp --every 201", "longer than a step" },
+		{ "--ramp --format csv", "--ramp has no place in csv" },
+		{ "--ramp=2", "" },
 		{ "--scenario foo", "unknown scenario 'foo'" },
 		{ "--locks x", "unknown lock 'x'; known: gsync_spin" },
 		{ "--locks omp_for", "not available in this version" },
@@ -691,6 +1029,20 @@ static void options_mean_what_the_help_says(void **state)
 	assert_int_equal(parse(&options, "--every 10 --format csv --plot x.svg", &error), CLI_OK);
 	cli_bench_options_free(&options);
 
+	assert_int_equal(parse(&options, "--ramp --threads 1,2,2,1 --scenario oc", &error), CLI_OK);
+	assert_int_equal(options.settings.thread_count, 4);
+	assert_int_equal(options.settings.threads[3], 1);
+	assert_int_equal(options.settings.every_ms, 50);
+	assert_true(options.settings.scenarios[BENCH_OC]);
+	cli_bench_options_free(&options);
+	assert_int_equal(parse(&options, "--ramp --every 20", &error), CLI_OK);
+	assert_int_equal(options.settings.thread_count, 5);
+	assert_int_equal(options.settings.threads[0], 1);
+	assert_int_equal(options.settings.threads[3], options.settings.threads[1]);
+	assert_int_equal(options.settings.threads[4], 1);
+	assert_int_equal(options.settings.every_ms, 20);
+	cli_bench_options_free(&options);
+
 	assert_int_equal(parse(&options, "--kind lock,barrier --locks peers --think 7 --cs 1,2", &error), CLI_OK);
 	for (size_t i = 0; i < options.settings.lock_count; i++)
 		assert_false(options.settings.locks[i]->ours);
@@ -722,7 +1074,8 @@ static double throughput(const json_t *cell)
 /* Beside hogs a short window may pass without a single operation: then there is nothing to compare. */
 static void assert_effects_form(const json_t *cell, const json_t *plain)
 {
-	static const char *const names[] = { "delta_eta_r", "delta_eta_t", "omega", "cpus_plain", "cpus" };
+	static const char *const names[] = { "resource_effect", "time_effect", "impact_factor", "delta_eta_r",
+					     "delta_eta_t",	"omega",       "cpus_plain",	"cpus" };
 	const json_t *effects = json_object_get(cell, "against_plain");
 
 	if (throughput(cell) > 0 && throughput(plain) > 0)
@@ -761,25 +1114,28 @@ static void a_tiny_run_has_the_fixed_json_form(void **state)
 	(void)state;
 	assert_int_equal(parse(&options,
 			       "--kind=lock,barrier --locks=gsync_mutex,pthread_mutex,pthread_barrier "
-			       "--threads=2 --cs=50 --seconds=0.01 --rounds=2 --scenario=plain,hogs",
+			       "--threads=2 --cs=50 --seconds=0.01 --rounds=2 --scenario=plain,hogs,oc",
 			       &error),
 			 CLI_OK);
 	assert_int_equal(bench_run_init(&run, &options.settings, &error), 0);
-	assert_int_equal(run.count, 6);
+	assert_int_equal(run.count, 9);
 	assert_int_equal(bench_run_measure(&run, NULL, &error), 0);
 	report = bench_report_json(&run, json_object());
 	assert_non_null(report);
 	assert_true(json_is_object(json_object_get(report, "machine")));
 	assert_true(json_is_object(json_object_get(report, "settings")));
 	cells = json_object_get(report, "cells");
-	assert_int_equal(json_array_size(cells), 6);
-	for (size_t i = 0; i < 6; i++)
+	assert_int_equal(json_array_size(cells), 9);
+	for (size_t i = 0; i < 9; i++)
 		assert_cell_form(json_array_get(cells, i));
-	for (size_t i = 0; i < 2; i++) { /* two locks in plain, then in hogs; then the barrier */
+	for (size_t i = 0; i < 2; i++) { /* two locks in plain, in hogs, in oc; then the barrier */
 		assert_null(json_object_get(json_array_get(cells, i), "against_plain"));
 		assert_effects_form(json_array_get(cells, 2 + i), json_array_get(cells, i));
+		assert_effects_form(json_array_get(cells, 4 + i), json_array_get(cells, i));
 	}
-	assert_effects_form(json_array_get(cells, 5), json_array_get(cells, 4));
+	assert_effects_form(json_array_get(cells, 7), json_array_get(cells, 6));
+	assert_effects_form(json_array_get(cells, 8), json_array_get(cells, 6));
+	assert_null(json_object_get(json_array_get(cells, 0), "ramp"));
 	json_decref(report);
 	bench_run_free(&run);
 	cli_bench_options_free(&options);
@@ -849,6 +1205,64 @@ static void a_timeline_adds_up_to_its_window(void **state)
 		assert_int_equal(number_of(json_array_get(timeline, 0), "spin_ns"), 12345);
 		assert_null(json_object_get(json_object_get(cell, "median"), "timeline"));
 	}
+	json_decref(report);
+	bench_run_free(&run);
+	cli_bench_options_free(&options);
+}
+
+/* A step that falls back, and only that, says when full speed was back: a number, or null. */
+static void assert_step_form(const json_t *step, bool falls_back)
+{
+	const json_t *rounds = json_object_get(step, "rounds"), *after = json_object_get(step, "full_speed_after_ms");
+
+	assert_true(json_is_boolean(json_object_get(step, "pinned")));
+	number_of(step, "ops_per_s");
+	number_of(step, "cpu_ns_per_op");
+	number_of(step, "steady_ops_per_s");
+	number_of(step, "jain");
+	assert_int_equal(json_object_size(step), falls_back ? 9 : 7);
+	assert_true(!falls_back ? after == NULL : json_is_number(after) || json_is_null(after));
+	assert_int_equal(json_array_size(rounds), 2);
+	assert_int_equal(json_object_size(json_array_get(rounds, 1)), falls_back ? 5 : 4);
+}
+
+static void a_ramp_tells_of_each_step_and_changes_nothing_else(void **state)
+{
+	struct cli_bench_options options;
+	struct bench_error error;
+	struct bench_run run;
+	json_t *report, *cell, *steps;
+
+	(void)state;
+	assert_int_equal(parse(&options,
+			       "--ramp --locks=gsync_mutex --threads=1,200,1 --cs=50 --seconds=0.05 --rounds=2 "
+			       "--every=10 --scenario=plain,oc",
+			       &error),
+			 CLI_OK);
+	assert_int_equal(bench_run_init(&run, &options.settings, &error), 0);
+	if (bench_run_measure(&run, NULL, &error) != 0)
+		fail_msg("%s", error.text);
+	for (size_t i = 0; i < 2; i++) /* null comes out as null */
+		bench_run_ramp(&run, &run.cells[1], (unsigned)i).samples[2].full_speed_ms = INFINITY;
+	report = bench_report_json(&run, json_object());
+	assert_int_equal(json_array_size(json_object_get(report, "cells")), 2);
+	for (size_t i = 0; i < 2; i++) {
+		cell = json_array_get(json_object_get(report, "cells"), i);
+		steps = json_object_get(cell, "ramp");
+		assert_int_equal(number_of(cell, "threads"), 200);
+		assert_sample_form(json_object_get(cell, "median"));
+		assert_null(json_object_get(cell, "against_plain"));
+		assert_int_equal(json_array_size(steps), 3);
+		for (size_t step = 0; step < 3; step++)
+			assert_step_form(json_array_get(steps, step), step == 2);
+		assert_int_equal(number_of(json_array_get(steps, 1), "threads"), 200);
+		assert_true(json_is_true(json_object_get(json_array_get(steps, 0), "pinned")));
+		assert_int_equal(run.cpus.count < 200,
+				 json_is_false(json_object_get(json_array_get(steps, 1), "pinned")));
+		cell = json_array_get(json_object_get(json_array_get(json_object_get(cell, "rounds"), 0), "timeline"), 0);
+		assert_int_equal(number_of(cell, "threads"), 1);
+	}
+	assert_true(json_is_null(json_object_get(json_array_get(steps, 2), "full_speed_after_ms")));
 	json_decref(report);
 	bench_run_free(&run);
 	cli_bench_options_free(&options);
@@ -968,18 +1382,26 @@ int main(void)
 		cmocka_unit_test(an_interrupted_measurement_says_so),
 		cmocka_unit_test(hogs_are_gone_when_the_scenario_ends),
 		cmocka_unit_test(stealers_steal_or_are_refused_with_nothing_left),
+		cmocka_unit_test(the_second_copy_works_from_before_the_window_until_after_it),
+		cmocka_unit_test(a_window_whose_second_copy_fails_has_failed),
+		cmocka_unit_test(a_step_that_falls_back_has_its_model_on_the_way_up),
+		cmocka_unit_test(full_speed_is_back_when_20_ms_on_end_reach_it),
+		cmocka_unit_test(who_is_called_off_in_a_ramp_sleeps),
+		cmocka_unit_test(a_ramp_takes_its_second_copy_along_and_both_are_pinned_as_its_steps_say),
 		cmocka_unit_test(jain_is_as_computed_by_hand),
 		cmocka_unit_test(median_is_as_computed_by_hand),
 		cmocka_unit_test(a_sample_median_goes_field_by_field_but_sums_errors),
 		cmocka_unit_test(ratios_are_taken_round_by_round),
 		cmocka_unit_test(a_bound_is_no_peer_but_compared_with_its_lock),
 		cmocka_unit_test(effects_against_plain_are_as_computed_by_hand),
+		cmocka_unit_test(few_threads_lose_half_only_where_they_are_pinned),
 		cmocka_unit_test(names_are_found_and_absences_explained),
 		cmocka_unit_test(every_peer_is_there_or_says_what_to_install),
 		cmocka_unit_test(bad_options_are_refused_with_a_reason),
 		cmocka_unit_test(options_mean_what_the_help_says),
 		cmocka_unit_test(a_tiny_run_has_the_fixed_json_form),
 		cmocka_unit_test(a_timeline_adds_up_to_its_window),
+		cmocka_unit_test(a_ramp_tells_of_each_step_and_changes_nothing_else),
 		cmocka_unit_test(a_moment_tells_of_its_own_slice_only),
 		cmocka_unit_test(a_moment_shows_the_pressure_that_waiters_feel),
 		cmocka_unit_test(an_output_file_changes_whole_or_not_at_all),
