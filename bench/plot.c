@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/panel.h"
 #include "bench/report.h"
 
 #define PROGRAM "gnuplot"
@@ -47,8 +48,7 @@ static bool is_over_time(const struct bench_run *run)
 
 static bool same_panel(const struct bench_run *run, const struct bench_cell *a, const struct bench_cell *b)
 {
-	return a->kind == b->kind && a->scenario == b->scenario && a->load.cs_ns == b->load.cs_ns &&
-	       a->load.think_ns == b->load.think_ns && (!is_over_time(run) || a->threads == b->threads);
+	return bench_same_panel(a, b) && (!is_over_time(run) || a->threads == b->threads);
 }
 
 static bool is_first_of_panel(const struct bench_run *run, size_t cell)

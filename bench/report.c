@@ -32,16 +32,22 @@ const struct bench_cell *bench_group_best_peer(const struct bench_run *run, size
 	return best;
 }
 
-double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *cell, const struct bench_cell *other)
+struct bench_range bench_cell_ratios(const struct bench_run *run, const struct bench_cell *cell,
+				     const struct bench_cell *other)
 {
 	double ratios[BENCH_ROUNDS_MAX];
 
 	for (unsigned i = 0; i < run->settings->rounds; i++) {
 		if (other->rounds[i].ops_per_s <= 0)
-			return 0;
+			return (struct bench_range){ 0 };
 		ratios[i] = cell->rounds[i].ops_per_s / other->rounds[i].ops_per_s;
 	}
-	return bench_median(ratios, run->settings->rounds);
+	return bench_range(ratios, run->settings->rounds);
+}
+
+double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *cell, const struct bench_cell *other)
+{
+	return bench_cell_ratios(run, cell, other).median;
 }
 
 const struct bench_cell *bench_cell_bound(const struct bench_run *run, const struct bench_cell *cell)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a run says, for people (table) and for programs (JSON, CSV, a plot).
+ * What a run says, for people (table, page, plot) and for programs (JSON, CSV).
  *
  * Within a group (kind, scenario, threads, critical section, think time) each
  * lock is compared with the best peer, the one of the highest median: the ratio
@@ -55,7 +55,11 @@ size_t bench_group_end(const struct bench_run *run, size_t first);
 /* The peer of the highest median in the group, or NULL: no peer in it, or none that did anything. */
 const struct bench_cell *bench_group_best_peer(const struct bench_run *run, size_t first, size_t end);
 
-/* The median of CELL's per-round throughput relative to OTHER's; 0 when OTHER stood still in a round. */
+/* CELL's per-round throughput relative to OTHER's; 0 when OTHER stood still in a round. */
+struct bench_range bench_cell_ratios(const struct bench_run *run, const struct bench_cell *cell,
+				     const struct bench_cell *other);
+
+/* The median of those. */
 double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *cell, const struct bench_cell *other);
 
 /* The cell of what bounds CELL's lock, or NULL: none known, or not measured. */

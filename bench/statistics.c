@@ -69,11 +69,28 @@ void bench_sample_median(struct bench_sample *median, const struct bench_sample 
 		median->errors += rounds[i].errors;
 }
 
-double bench_relative_range(double *values, size_t count)
+struct bench_range bench_range(double *values, size_t count)
 {
 	double median = bench_median(values, count);
 
-	return median > 0 ? (values[count - 1] - values[0]) / median : 0;
+	if (count == 0)
+		return (struct bench_range){ 0 };
+	return (struct bench_range){ .least = values[0], .median = median, .most = values[count - 1] };
+}
+
+struct bench_range bench_field_range(const struct bench_sample *rounds, size_t count, size_t offset)
+{
+	double values[ROUNDS_MAX];
+
+	count = values_at(values, offset, rounds, count);
+	return bench_range(values, count);
+}
+
+double bench_relative_range(double *values, size_t count)
+{
+	struct bench_range range = bench_range(values, count);
+
+	return range.median > 0 ? (range.most - range.least) / range.median : 0;
 }
 
 double bench_spread(const struct bench_sample *rounds, size_t count)

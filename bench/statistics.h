@@ -46,6 +46,16 @@ double bench_jain(const uint64_t *shares, size_t count);
 /* Field by field the median over the rounds, but the sum of the errors. */
 void bench_sample_median(struct bench_sample *median, const struct bench_sample *rounds, size_t count);
 
+/* How far several values of the same thing lie apart; all 0 of none. Sorts VALUES. */
+struct bench_range {
+	double least, median, most;
+};
+
+struct bench_range bench_range(double *values, size_t count);
+
+/* The same of one field over the rounds. */
+struct bench_range bench_field_range(const struct bench_sample *rounds, size_t count, size_t offset);
+
 /* (largest - smallest) / median; 0 when the median is. Sorts VALUES. */
 double bench_relative_range(double *values, size_t count);
 

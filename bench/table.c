@@ -35,6 +35,14 @@ void bench_table_time(char *text, double ns)
 	print_scaled(text, ns, units, limits);
 }
 
+void bench_table_duration(char *text, uint64_t ns)
+{
+	double value = (double)ns;
+
+	snprintf(text, BENCH_TEXT_BYTES, "%.9g%s", value >= 1e6 ? value / 1e6 : value >= 1e3 ? value / 1e3 : value,
+		 value >= 1e6 ? " ms" : value >= 1e3 ? " µs" : " ns");
+}
+
 void bench_table_ratio(char *text, double ratio)
 {
 	snprintf(text, BENCH_TEXT_BYTES, ratio > 0 && ratio < 0.01 ? "%.1g" : "%.3f", ratio);
@@ -42,7 +50,7 @@ void bench_table_ratio(char *text, double ratio)
 
 /* ---- lines */
 
-static int characters(const char *text)
+int bench_table_characters(const char *text)
 {
 	int count = 0;
 
@@ -53,7 +61,7 @@ static int characters(const char *text)
 
 static int wider(int width, const char *text)
 {
-	int needed = characters(text);
+	int needed = bench_table_characters(text);
 
 	return needed > width ? needed : width;
 }
@@ -69,7 +77,7 @@ void bench_table_fit(struct bench_table *table, bench_table_row row)
 /* The name to the left, numbers to the right. */
 static void print_entry(const struct bench_table *table, int column, const char *text, FILE *out)
 {
-	int padding = table->width[column] - characters(text);
+	int padding = table->width[column] - bench_table_characters(text);
 
 	if (column == 0)
 		fprintf(out, "%s%*s", text, padding, "");

@@ -7,6 +7,7 @@
 #ifndef GUESTSYNC_BENCH_TABLE_H
 #define GUESTSYNC_BENCH_TABLE_H
 
+#include <stdint.h>
 #include <stdio.h>
 
 #define BENCH_COLUMNS_MAX 16
@@ -27,6 +28,12 @@ void bench_table_line(const struct bench_table *table, bench_table_row row, FILE
 /* Entries, in units one can read; TEXT has BENCH_TEXT_BYTES. */
 void bench_table_count(char *text, double count);
 void bench_table_time(char *text, double ns);
+
+/* A duration as somebody chose it, without zeros that nobody wrote: 100 ns, 1 µs. */
+void bench_table_duration(char *text, uint64_t ns);
+
+/* How wide TEXT is: bytes of UTF-8 that continue a character do not count. */
+int bench_table_characters(const char *text);
 
 /* A lock that collapsed still shows by how much. */
 void bench_table_ratio(char *text, double ratio);
