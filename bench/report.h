@@ -71,6 +71,10 @@ void bench_report_steps(const struct bench_settings *settings, FILE *out);
 void bench_report_table(const struct bench_run *run, FILE *out);
 void bench_report_csv(const struct bench_run *run, FILE *out);
 
+/* A document in Markdown, a page in HTML; MACHINE as in the JSON. Return 0, or -1 when memory runs out. */
+int bench_report_markdown(const struct bench_run *run, const json_t *machine, FILE *out);
+int bench_report_html(const struct bench_run *run, const json_t *machine, FILE *out);
+
 /*
  * What the reports in JSON have in common: numbers, rounded to six digits, which
  * is more than any of this is worth; a value that is whole only if nothing FAILED

@@ -203,8 +203,8 @@ static int add_names(const struct bench_run *run, json_t *object)
 		failed |= json_array_append_new(locks, json_string(settings->locks[i]->name));
 	for (size_t i = 0; i < settings->barrier_count; i++)
 		failed |= json_array_append_new(locks, json_string(settings->barriers[i]->name));
-	for (size_t i = 0; bench_absent_name(i) != NULL; i++)
-		failed |= json_array_append_new(absent, json_string(bench_absent_name(i)));
+	for (size_t i = 0; run->absent[i] != NULL; i++)
+		failed |= json_array_append_new(absent, json_string(run->absent[i]));
 	failed |= json_object_set_new(object, "kinds", kinds);
 	failed |= json_object_set_new(object, "scenarios", scenarios);
 	failed |= json_object_set_new(object, "scenarios_skipped", skipped);
@@ -234,14 +234,30 @@ static int add_numbers(const struct bench_run *run, json_t *object)
 	failed |= json_object_set_new(object, "cpus", json_integer(run->cpus.count));
 	failed |= json_object_set_new(object, "usable_cpus", bench_json_number(run->usable_cpus));
 	failed |= json_object_set_new(object, "ramp", json_boolean(settings->ramp));
+	failed |= json_object_set_new(object, "every_ms", json_integer(settings->every_ms));
+	return failed;
+}
+
+/* What only some runs can tell. */
+static int add_story(const struct bench_run *run, json_t *object)
+{
+	int failed = 0;
+
+	if (run->refusal.text[0] != '\0')
+		failed |= json_object_set_new(object, "refusal", json_string(run->refusal.text));
+	if (run->origins != NULL)
+		failed |= json_object_set_new(object, "measured", json_deep_copy(run->origins));
 	return failed;
 }
 
 json_t *bench_settings_json(const struct bench_run *run)
 {
-	json_t *object = json_object();
+	json_t *object;
 
-	return bench_json_finish(object, add_names(run, object) | add_numbers(run, object));
+	if (run->stored_settings != NULL)
+		return json_deep_copy(run->stored_settings);
+	object = json_object();
+	return bench_json_finish(object, add_names(run, object) | add_numbers(run, object) | add_story(run, object));
 }
 
 json_t *bench_report_json(const struct bench_run *run, json_t *machine)

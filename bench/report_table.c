@@ -233,8 +233,11 @@ static void print_legend(const struct bench_run *run, FILE *out)
 	if (run->settings->every_ms > 0)
 		fputs("Over time: rates since the line before; CPUs, spin and pressure: what guestsync's waiters go by.\n",
 		      out);
-	for (size_t i = 0; bench_absent_name(i) != NULL; i++)
-		fprintf(out, "%s is %s.\n", bench_absent_name(i), bench_absent_reason(bench_absent_name(i)));
+	for (size_t i = 0; run->absent[i] != NULL; i++) {
+		const char *reason = bench_absent_reason(run->absent[i]);
+
+		fprintf(out, "%s is %s.\n", run->absent[i], reason != NULL ? reason : "not compiled in");
+	}
 }
 
 void bench_report_table(const struct bench_run *run, FILE *out)

@@ -252,6 +252,8 @@ int bench_run_init(struct bench_run *run, const struct bench_settings *settings,
 	int reason;
 
 	*run = (struct bench_run){ .settings = settings };
+	for (size_t i = 0; i + 1 < BENCH_ABSENT_MAX && bench_absent_name(i) != NULL; i++)
+		run->absent[i] = bench_absent_name(i);
 	reason = bench_cpus_read(&run->cpus);
 	if (reason != 0)
 		return bench_fail(error, "cannot read the CPU affinity mask: %s", strerror(reason));

@@ -84,6 +84,9 @@ struct bench_cell {
 	struct bench_timeline timelines[BENCH_ROUNDS_MAX]; /* of each round; empty without every_ms */
 };
 
+/* More than there are names that a build could have and lacks. */
+#define BENCH_ABSENT_MAX 32
+
 /* Cells that belong together (all but the lock equal) stand together, in the order of the table. */
 struct bench_run {
 	const struct bench_settings *settings;
@@ -97,6 +100,9 @@ struct bench_run {
 	struct bench_step_sample *step_samples; /* of all cells and rounds */
 	bool skipped[BENCH_SCENARIOS]; /* asked for, but refused by the machine: no cells */
 	struct bench_error refusal;    /* why */
+	const char *absent[BENCH_ABSENT_MAX]; /* known locks and barriers that the build lacks; up to NULL */
+	const struct json_t *stored_settings; /* as bench_settings_json() wrote them before; NULL = to be made */
+	const struct json_t *origins; /* an array of what bench_origin_json() makes; NULL = not known */
 };
 
 struct bench_progress {

@@ -19,6 +19,12 @@
 #define STEALER_PRIORITY 50
 
 const char *const bench_scenario_names[BENCH_SCENARIOS] = { "plain", "hogs", "steal", "oc" };
+const char *const bench_scenario_words[BENCH_SCENARIOS] = {
+	[BENCH_PLAIN] = "nothing else runs",
+	[BENCH_HOGS] = "a busy process of somebody else's on every CPU",
+	[BENCH_STEAL] = "every CPU is taken away for 3 to 10 ms, every 10 to 20 ms, as a hypervisor does",
+	[BENCH_OC] = "an identical second copy of the measurement runs on the same CPUs",
+};
 
 struct bench_stealer {
 	_Alignas(128) uint64_t stolen_ns;

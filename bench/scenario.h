@@ -29,6 +29,7 @@ enum bench_scenario {
 };
 
 extern const char *const bench_scenario_names[BENCH_SCENARIOS];
+extern const char *const bench_scenario_words[BENCH_SCENARIOS]; /* what each means, for reports */
 
 struct bench_stealer;
 

@@ -7,14 +7,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bench/origin.h"
 #include "bench/output.h"
+#include "bench/output_dir.h"
 #include "bench/plot.h"
 #include "bench/report.h"
+#include "bench/report_facts.h"
 #include "cli/bench_options.h"
 #include "cli/cli.h"
 #include "cli/machine.h"
 #include "cli/measuring.h"
 #include "cli/progress.h"
+#include "cli/reading.h"
 
 static const char help[] =
 	"Usage: guestsync bench [OPTION...]\n"
@@ -46,11 +50,15 @@ static const char help[] =
 	"  --pin WHEN       threads to CPUs: always, never, or auto: where each can have\n"
 	"                   one of its own, in a ramp while each can, and in steal\n"
 	"                                                                 (default: auto)\n"
-	"  --format FORM    table, json or csv                           (default: table)\n"
+	"  --format FORM    table, json, csv or markdown                 (default: table)\n"
 	"  --json           short for --format json\n"
 	"  --out FILE       write the report to FILE, whole or not at all\n"
+	"  --report DIR     also write a page for browsers, DIR/index.html, with charts and\n"
+	"                   every figure, and results.json and results.csv beside it\n"
 	"  --plot FILE.svg  also draw throughput over threads, or, with --every or --ramp,\n"
 	"                   over the time of the last round; needs gnuplot\n"
+	"  --from LIST      measure nothing: report what these files say, written earlier by\n"
+	"                   --json or --report; the cells of several become one report\n"
 	"  --help           this text\n"
 	"\n"
 	"A barrier has no critical section: --cs does not matter to it. Other scenarios\n"
@@ -71,29 +79,40 @@ static const char help[] =
 struct files {
 	struct bench_output out;
 	struct bench_output plot;
+	struct bench_output_dir dir;
 };
+
+/* What is reported: just measured, or, with FACTS NULL, read from files. */
+struct subject {
+	struct bench_run *run;
+	json_t *machine;
+	const struct gsync_facts *facts;
+};
+
+static void discard_files(struct files *files)
+{
+	bench_output_discard(&files->out);
+	bench_output_discard(&files->plot);
+	bench_output_dir_discard(&files->dir);
+}
 
 static int open_files(struct files *files, const struct cli_bench_options *options, struct bench_error *error)
 {
 	if (options->plot != NULL && bench_plot_check(error) != 0)
 		return -1;
-	if (options->out != NULL && bench_output_open(&files->out, options->out, error) != 0)
-		return -1;
-	if (options->plot != NULL && bench_output_open(&files->plot, options->plot, error) != 0) {
-		bench_output_discard(&files->out);
+	if ((options->out != NULL && bench_output_open(&files->out, options->out, error) != 0) ||
+	    (options->plot != NULL && bench_output_open(&files->plot, options->plot, error) != 0) ||
+	    (options->report != NULL && bench_output_dir_open(&files->dir, options->report, error) != 0)) {
+		discard_files(files);
 		return -1;
 	}
 	return 0;
 }
 
-static int write_json(const struct bench_run *run, const struct gsync_facts *facts, FILE *out)
+static int write_json(const struct subject *subject, FILE *out)
 {
-	struct gsync_profile profile;
-	json_t *machine, *report;
+	json_t *report = bench_report_json(subject->run, json_incref(subject->machine));
 
-	gsync_profile_of_process(&profile, NULL);
-	machine = cli_machine_json(facts, gsync_calibration_of_process(), &profile);
-	report = machine != NULL ? bench_report_json(run, machine) : NULL;
 	if (report == NULL)
 		return -1;
 	json_dumpf(report, out, CLI_JSON_FLAGS);
@@ -102,100 +121,184 @@ static int write_json(const struct bench_run *run, const struct gsync_facts *fac
 	return 0;
 }
 
-static int write_report(const struct bench_run *run, enum cli_format format, FILE *out, struct bench_error *error)
+static void write_table(const struct subject *subject, FILE *out)
 {
-	struct gsync_facts facts;
+	struct bench_fact facts[BENCH_FACTS_MAX];
 	struct gsync_profile profile;
+	size_t count;
 
-	gsync_facts_read(&gsync_source_full, &facts);
-	gsync_profile_of_process(&profile, NULL);
-	switch (format) {
-	case CLI_FORMAT_TABLE:
-		cli_machine_print(out, &facts, gsync_calibration_of_process(), &profile);
-		bench_report_table(run, out);
-		break;
-	case CLI_FORMAT_JSON:
-		if (write_json(run, &facts, out) != 0)
-			return bench_fail(error, "not enough memory for the report");
-		break;
-	case CLI_FORMAT_CSV:
-		bench_report_csv(run, out);
-		break;
+	if (subject->facts != NULL) {
+		gsync_profile_of_process(&profile, NULL);
+		cli_machine_print(out, subject->facts, gsync_calibration_of_process(), &profile);
+	} else {
+		count = bench_machine_facts(subject->run, subject->machine, facts);
+		for (size_t i = 0; i < count; i++)
+			fprintf(out, "  %-14s %s\n", facts[i].label, facts[i].text);
 	}
-	return 0;
+	bench_report_table(subject->run, out);
 }
 
-static int write_files(const struct bench_run *run, const struct cli_bench_options *options, struct files *files,
+static int write_report(const struct subject *subject, enum cli_format format, FILE *out, struct bench_error *error)
+{
+	int result = 0;
+
+	switch (format) {
+	case CLI_FORMAT_TABLE:
+		write_table(subject, out);
+		break;
+	case CLI_FORMAT_JSON:
+		result = write_json(subject, out);
+		break;
+	case CLI_FORMAT_CSV:
+		bench_report_csv(subject->run, out);
+		break;
+	case CLI_FORMAT_MARKDOWN:
+		result = bench_report_markdown(subject->run, subject->machine, out);
+		break;
+	}
+	return result == 0 ? 0 : bench_fail(error, "not enough memory for the report");
+}
+
+static int write_dir(const struct subject *subject, struct bench_output_dir *dir, struct bench_error *error)
+{
+	if (bench_report_html(subject->run, subject->machine, dir->files[BENCH_DIR_PAGE].file) != 0)
+		return bench_fail(error, "not enough memory for the report");
+	if (write_report(subject, CLI_FORMAT_JSON, dir->files[BENCH_DIR_JSON].file, error) != 0 ||
+	    write_report(subject, CLI_FORMAT_CSV, dir->files[BENCH_DIR_CSV].file, error) != 0)
+		return -1;
+	return bench_output_dir_commit(dir, error);
+}
+
+static int write_files(const struct subject *subject, const struct cli_bench_options *options, struct files *files,
 		       struct bench_error *error)
 {
-	if (write_report(run, options->format, options->out != NULL ? files->out.file : stdout, error) != 0)
+	if (write_report(subject, options->format, options->out != NULL ? files->out.file : stdout, error) != 0)
 		return -1;
 	/* A failure to write to stdout shows here or, at the latest, when main closes it. */
 	if (options->out == NULL && (fflush(stdout) != 0 || ferror(stdout)))
 		return -1;
 	if (options->out != NULL && bench_output_commit(&files->out, error) != 0)
 		return -1;
-	if (options->plot != NULL && (bench_plot(run, fileno(files->plot.file), error) != 0 ||
+	if (options->plot != NULL && (bench_plot(subject->run, fileno(files->plot.file), error) != 0 ||
 				      bench_output_commit(&files->plot, error) != 0))
 		return -1;
-	return 0;
+	return options->report != NULL ? write_dir(subject, &files->dir, error) : 0;
+}
+
+static int report(const struct subject *subject, const struct cli_bench_options *options, struct files *files,
+		  bool skipped)
+{
+	struct bench_error error = { "" };
+
+	if (write_files(subject, options, files, &error) != 0)
+		return error.text[0] != '\0' ? cli_complain(&error) : CLI_FAILED;
+	if (cli_name_the_broken(subject->run))
+		return CLI_EXCLUSION_BROKEN;
+	return skipped ? CLI_SCENARIO_SKIPPED : CLI_OK;
 }
 
 /* ---- the measurement */
 
 static int measure_and_report(struct bench_run *run, const struct cli_bench_options *options, struct files *files)
 {
+	struct subject subject = { .run = run };
 	struct bench_error error = { "" };
+	struct gsync_profile profile;
+	struct gsync_facts facts;
 	bool skipped = cli_name_the_skipped(run);
+	int status;
 
 	cli_progress_begin();
 	if (bench_run_measure(run, cli_progress_show, &error) != 0)
 		return cli_complain(&error);
 	cli_progress_erase();
-	if (write_files(run, options, files, &error) != 0)
-		return error.text[0] != '\0' ? cli_complain(&error) : CLI_FAILED;
-	if (cli_name_the_broken(run))
-		return CLI_EXCLUSION_BROKEN;
-	return skipped ? CLI_SCENARIO_SKIPPED : CLI_OK;
+	gsync_facts_read(&gsync_source_full, &facts);
+	gsync_profile_of_process(&profile, NULL);
+	subject.facts = &facts;
+	subject.machine = cli_machine_json(&facts, gsync_calibration_of_process(), &profile);
+	if (subject.machine == NULL) {
+		bench_fail(&error, "not enough memory for the report");
+		return cli_complain(&error);
+	}
+	status = report(&subject, options, files, skipped);
+	json_decref(subject.machine);
+	return status;
 }
 
-static int run_bench(const struct cli_bench_options *options)
+static int measure(const struct cli_bench_options *options, const json_t *origins, struct files *files)
 {
-	struct sigaction before[CLI_SIGNALS];
-	struct files files = { 0 };
 	struct bench_error error;
 	struct bench_run run;
 	int status;
 
-	if (open_files(&files, options, &error) != 0)
-		return cli_complain(&error);
 	gsync_calibration_of_process(); /* now, while the machine is quiet */
-	cli_signals_catch(before);
-	if (bench_run_init(&run, &options->settings, &error) == 0) {
-		status = measure_and_report(&run, options, &files);
-		bench_run_free(&run);
+	if (bench_run_init(&run, &options->settings, &error) != 0)
+		return cli_complain(&error);
+	run.origins = origins;
+	status = measure_and_report(&run, options, files);
+	bench_run_free(&run);
+	return status;
+}
+
+/* ---- or what was measured before */
+
+/* Files that are no good are known before any file is opened to be written. */
+static int read_and_report(const struct cli_bench_options *options, struct files *files)
+{
+	struct cli_reading reading;
+	struct bench_error error;
+	int status;
+
+	if (cli_reading_open(&reading, options->from, &error) != 0)
+		return cli_complain(&error);
+	if (open_files(files, options, &error) == 0) {
+		const struct subject subject = { .run = &reading.run, .machine = reading.machine };
+
+		status = report(&subject, options, files, cli_name_the_skipped(&reading.run));
 	} else {
 		status = cli_complain(&error);
 	}
-	bench_output_discard(&files.out);
-	bench_output_discard(&files.plot);
+	cli_reading_close(&reading);
+	return status;
+}
+
+/* From the first file opened to the last discarded no signal ends this before it has cleared up. */
+static int run_bench(const struct cli_bench_options *options, const json_t *origins)
+{
+	struct files files = { .dir = { .made = NULL } };
+	struct sigaction before[CLI_SIGNALS];
+	struct bench_error error;
+	int status;
+
+	cli_signals_catch(before);
+	if (options->from != NULL)
+		status = read_and_report(options, &files);
+	else if (open_files(&files, options, &error) == 0)
+		status = measure(options, origins, &files);
+	else
+		status = cli_complain(&error);
+	discard_files(&files);
 	cli_signals_release(before);
 	return status;
 }
 
 int cli_bench(int argc, char **argv)
 {
+	json_t *origins = json_array(); /* before getopt changes the order of the words */
 	struct cli_bench_options options;
 	struct bench_error error;
-	int status = cli_bench_options_parse(&options, argc, argv, &error);
+	int status;
 
+	json_array_append_new(origins, bench_origin_json(argc, argv));
+	status = cli_bench_options_parse(&options, argc, argv, &error);
 	if (status != CLI_OK) {
 		cli_refuse(&error, "bench");
 	} else if (options.help) {
 		fputs(help, stdout);
 	} else {
-		status = run_bench(&options);
+		status = run_bench(&options, origins);
 	}
+	json_decref(origins);
 	cli_bench_options_free(&options);
 	return status;
 }

@@ -7,6 +7,7 @@
 #include "cli/bench_options.h"
 
 #include <getopt.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "cli/grid.h"
@@ -18,7 +19,10 @@
 /* The option values as they were written. */
 struct texts {
 	const char *kind, *locks, *threads, *cs, *think, *seconds, *rounds, *scenario, *format, *pin, *every;
+	const char *measuring; /* the last option given that says what to measure */
 };
+
+#define MEASURING "ltkcisrenv" /* their letters below */
 
 /* ---- kinds */
 
@@ -110,11 +114,11 @@ static int choose_pin(struct bench_settings *settings, const char *text, struct 
 
 static int choose_format(struct cli_bench_options *options, const char *text, struct bench_error *error)
 {
-	static const char *const formats[] = { "table", "json", "csv" };
-	int format = cli_find_word(text, formats, 3);
+	static const char *const formats[] = { "table", "json", "csv", "markdown" };
+	int format = cli_find_word(text, formats, 4);
 
 	if (format < 0)
-		return bench_fail(error, "--format must be table, json or csv, not \"%s\"", text);
+		return bench_fail(error, "--format must be table, json, csv or markdown, not \"%s\"", text);
 	options->format = (enum cli_format)format;
 	return 0;
 }
@@ -126,6 +130,13 @@ static int resolve(struct cli_bench_options *options, const struct texts *texts,
 	struct bench_settings *settings = &options->settings;
 	int status;
 
+	if (options->from != NULL) {
+		if (texts->measuring != NULL)
+			bench_fail(error, "--from measures nothing: --%s has no place beside it", texts->measuring);
+		else if (choose_format(options, texts->format, error) == 0)
+			return CLI_OK;
+		return CLI_USAGE;
+	}
 	if (cli_for_each_item("kind", texts->kind, take_kind, settings->kinds, error) != 0 ||
 	    cli_grid_scenarios(settings, texts->scenario, error) != 0 ||
 	    cli_grid_seconds(settings, texts->seconds, error) != 0 ||
@@ -133,9 +144,10 @@ static int resolve(struct cli_bench_options *options, const struct texts *texts,
 	    choose_every(settings, texts->every, error) != 0 ||
 	    choose_pin(settings, texts->pin, error) != 0 || choose_format(options, texts->format, error) != 0)
 		return CLI_USAGE;
-	if (settings->every_ms > 0 && options->format == CLI_FORMAT_CSV && options->plot == NULL) {
-		bench_fail(error, "%s has no place in csv: use table, json or --plot",
-			   settings->ramp ? "--ramp" : "--every");
+	if (settings->every_ms > 0 && options->format >= CLI_FORMAT_CSV && options->plot == NULL &&
+	    options->report == NULL) {
+		bench_fail(error, "%s has no place in %s: use table, json, --plot or --report",
+			   settings->ramp ? "--ramp" : "--every", texts->format);
 		return CLI_USAGE;
 	}
 	status = choose_locks(settings, texts->locks, error);
@@ -158,7 +170,8 @@ static int collect(struct cli_bench_options *options, struct texts *texts, int a
 		{ "format", required_argument, NULL, 'f' },  { "json", no_argument, NULL, 'j' },
 		{ "out", required_argument, NULL, 'o' },     { "plot", required_argument, NULL, 'p' },
 		{ "pin", required_argument, NULL, 'n' },     { "every", required_argument, NULL, 'v' },
-		{ "ramp", no_argument, NULL, 'a' },	     { "help", no_argument, NULL, 'h' },
+		{ "ramp", no_argument, NULL, 'a' },	     { "report", required_argument, NULL, 'd' },
+		{ "from", required_argument, NULL, 'm' },    { "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	const struct {
@@ -169,13 +182,15 @@ static int collect(struct cli_bench_options *options, struct texts *texts, int a
 		{ 'c', &texts->cs },	  { 'i', &texts->think },   { 's', &texts->seconds },
 		{ 'r', &texts->rounds },  { 'e', &texts->scenario }, { 'f', &texts->format },
 		{ 'o', &options->out },	  { 'p', &options->plot },  { 'n', &texts->pin },
-		{ 'v', &texts->every },
+		{ 'v', &texts->every },	  { 'd', &options->report }, { 'm', &options->from },
 	};
-	int letter;
+	int letter, index = 0;
 
-	while ((letter = getopt_long(argc, argv, "h", known, NULL)) != -1) {
+	while ((letter = getopt_long(argc, argv, "h", known, &index)) != -1) {
 		if (letter == '?')
 			return CLI_USAGE;
+		if (strchr(MEASURING, letter) != NULL)
+			texts->measuring = known[index].name;
 		if (letter == 'h')
 			options->help = true;
 		if (letter == 'j')

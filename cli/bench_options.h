@@ -12,6 +12,7 @@ enum cli_format {
 	CLI_FORMAT_TABLE,
 	CLI_FORMAT_JSON,
 	CLI_FORMAT_CSV,
+	CLI_FORMAT_MARKDOWN,
 };
 
 struct cli_bench_options {
@@ -19,6 +20,8 @@ struct cli_bench_options {
 	enum cli_format format;
 	const char *out;  /* NULL = standard output */
 	const char *plot; /* NULL = none */
+	const char *report; /* a directory; NULL = none */
+	const char *from;   /* files to read instead of measuring; NULL = none: then SETTINGS hold */
 	bool help;
 };
 

@@ -303,6 +303,93 @@ grep -q "^set xlabel 'threads'" "$work/script" || flunk 'no plot over threads'
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks ours --out "$work/report.json" --json
 [ -s "$work/report.json" ] || flunk '--out wrote nothing'
 
+cat >"$work/page.py" <<'EOP'
+# The page is well-formed, needs nothing but itself, and shows every lock in every cell of the JSON beside it.
+import csv, html.parser, json, re, sys, xml.etree.ElementTree
+directory = sys.argv[1]
+text = open(directory + "/index.html", encoding="utf-8").read()
+cells = json.load(open(directory + "/results.json"))["cells"]
+VOID = {"meta"}
+class Page(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__(); self.open, self.ids, self.links, self.rows = [], [], [], 0
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        if tag not in VOID: self.open.append(tag)
+        if "id" in attributes: self.ids.append(attributes["id"])
+        self.links += [attributes[k] for k in ("href", "src") if k in attributes]
+        assert tag not in ("script", "link", "img", "iframe", "object"), tag
+        assert tag != "th" or attributes["scope"] in ("row", "col"), attributes
+        self.rows += tag == "tr"
+    def handle_startendtag(self, tag, attributes):
+        self.handle_starttag(tag, attributes); self.handle_endtag(tag)
+    def handle_endtag(self, tag):
+        if tag not in VOID: assert self.open and self.open.pop() == tag, tag
+page = Page(); page.feed(text); page.close()
+assert page.open == [] and len(set(page.ids)) == len(page.ids)
+assert all(link.startswith("#") and link[1:] in page.ids for link in page.links), page.links
+assert "url(" not in text and "@import" not in text and "viewport" in text
+pictures = [xml.etree.ElementTree.fromstring(s) for s in re.findall(r"<svg\b.*?</svg>", text, re.S)]
+charts = [p for p in pictures if p.get("class") == "chart"]
+assert all(p.find("title").text and p.find("desc").text and p.get("viewBox") for p in charts)
+panels = {(c["kind"], c["scenario"], c["cs_ns"], c["think_ns"]) for c in cells}
+groups = {(c["kind"], c["scenario"], c["cs_ns"], c["think_ns"], c["threads"]) for c in cells}
+timed = any("timeline" in r for c in cells for r in c["rounds"])
+assert len(charts) == 3 * len(panels) + len(groups) * (2 if timed else 1), len(charts)
+for name in {c["lock"] for c in cells}:
+    mine = [c for c in cells if c["lock"] == name]
+    over = len({(c["kind"], c["scenario"], c["cs_ns"], c["think_ns"]) for c in mine})
+    moments = sum(len(c["rounds"][-1].get("timeline", [])) for c in mine)
+    assert text.count('<th scope="row">%s</th>' % name) == 3 * over + len(mine) + moments, name
+    assert sum(t.text == name for p in charts for t in p.iter("text")) == len(mine), name
+rows = list(csv.DictReader(open(directory + "/results.csv")))
+assert [(r["lock"], int(r["threads"])) for r in rows] == [(c["lock"], c["threads"]) for c in cells]
+EOP
+mkdir "$work/page"
+echo kept >"$work/page/other"
+echo old >"$work/page/index.html"
+expect 0 '' "$guestsync" bench "${quick[@]}" --kind lock,barrier --scenario plain,hogs --cs 0,100 --report "$work/page" --json
+python3 "$work/page.py" "$work/page" || flunk 'the page is not as it should be'
+cmp -s "$work/out" "$work/page/results.json" || flunk '--report and --json differ'
+[ "$(ls "$work/page")" = "$(printf 'index.html\nother\nresults.csv\nresults.json')" ] && [ "$(cat "$work/page/other")" = kept ] ||
+	flunk '--report left something else in its directory'
+expect 0 '' "$guestsync" bench --seconds 0.1 --rounds 2 --threads 2 --locks ours,pthread_spin --every 50 --report "$work/timed"
+python3 "$work/page.py" "$work/timed" || flunk 'the page over time is not as it should be'
+timeout -s TERM 1 "$guestsync" bench --seconds 60 --threads 2 --report "$work/never" >"$work/out" 2>"$work/err"
+[ ! -e "$work/never" ] && grep -q interrupted "$work/err" || flunk '--report, interrupted, left something or said nothing'
+expect 1 'cannot make the directory "/nonexistent/report"' "$guestsync" bench --seconds 60 --report /nonexistent/report
+expect 1 'cannot write ".*/other/index.html": Not a directory' "$guestsync" bench --seconds 60 --report "$work/page/other"
+
+expect 0 '' "$guestsync" bench --from "$work/page/results.json" --json
+holds 'len(d["cells"]) > 0 and d["settings"]["measured"][0]["command"].startswith("guestsync bench --seconds 0.02 ")'
+holds "[c['rounds'] for c in d['cells']] == [c['rounds'] for c in sorted(json.load(open('$work/page/results.json'))['cells'], key=lambda c: (c['kind'] == 'barrier', c['scenario'] == 'hogs', c['threads'], c['cs_ns']))]"
+expect 0 '' "$guestsync" bench --from "$work/page/results.json" --report "$work/again" --format markdown
+python3 "$work/page.py" "$work/again" || flunk 'the page from a file is not as it should be'
+for row in '## locks, hogs: ' '### locks, plain, critical section 100 ns' '\| \*\*gsync_mutex\*\* +\| ' '\| pthread_barrier +\| ' '    guestsync bench --seconds'; do
+	grep -qE "^$row" "$work/out" || flunk "the Markdown has no line \"$row\""
+done
+for scenario in plain hogs; do
+	"$guestsync" bench "${quick[@]}" --locks gsync_mutex,pthread_mutex --scenario $scenario --json >"$work/$scenario.json"
+done
+expect 0 '' "$guestsync" bench --from "$work/hogs.json,$work/plain.json" --json
+holds '[(c["scenario"], c["threads"]) for c in d["cells"]] == [(s, t) for s in ("plain", "hogs") for t in (1, 1, 2, 2)]'
+holds 'len(d["settings"]["measured"]) == 2 and all("against_plain" in c for c in d["cells"] if c["scenario"] == "hogs" and c["median"]["ops_per_s"] > 0)'
+expect 1 'the same cell twice' "$guestsync" bench --from "$work/plain.json,$work/plain.json" --out "$work/nothing"
+sed 's/"name": "[a-z]*"/"name": "elsewhere"/' "$work/hogs.json" >"$work/moved.json"
+expect 1 'another machine: elsewhere' "$guestsync" bench --from "$work/plain.json,$work/moved.json" --out "$work/nothing"
+sed 's/"errors": 0/"errors": 1/' "$work/plain.json" >"$work/broken.json"
+expect 4 'gsync_mutex is broken: 2 errors' "$guestsync" bench --from "$work/broken.json" --report "$work/again"
+grep -q 'Broken exclusion' "$work/again/index.html" || flunk 'the page hides a broken lock'
+for bad in '{' '[]' '{"machine":{},"settings":{},"cells":[]}' '{"cells":[1]}'; do
+	echo "$bad" >"$work/bad.json"
+	expect 1 'cannot use ".*/bad.json"' "$guestsync" bench --from "$work/bad.json" --report "$work/nothing"
+done
+head -c 3000 "$work/plain.json" >"$work/bad.json"
+expect 1 'cannot use ".*/bad.json": .*, line [0-9]+' "$guestsync" bench --from "$work/bad.json" --out "$work/nothing"
+expect 1 'cannot use ".*/nonexistent.json": .*No such file' "$guestsync" bench --from "$work/nonexistent.json" --out "$work/nothing"
+expect 2 'threads has no place' "$guestsync" bench --from "$work/plain.json" --threads 2
+[ ! -e "$work/nothing" ] || flunk '--from wrote a report of nothing'
+
 expect 2 "unknown lock 'nonsense'; known: .*gsync_mutex" "$guestsync" bench --locks nonsense
 expect 2 'threads' "$guestsync" bench --threads 0
 expect 2 'threads' "$guestsync" bench --threads 2,x

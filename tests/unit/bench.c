@@ -972,6 +972,10 @@ static void bad_options_are_refused_with_a_reason(void **state)
 		{ "--every x", "--every" },
 		{ "--every 201", "longer than a window" },
 		{ "--every 50 --format csv", "no place in csv" },
+		{ "--every 50 --format markdown", "no place in markdown" },
+		{ "--from x.json --threads 2", "--threads has no place beside it" },
+		{ "--rounds 3 --from x.json", "--rounds has no place beside it" },
+		{ "--from x.json --format xml", "--format" },
 		{ "--rounds 0", "--rounds" },
 		{ "--rounds 100", "--rounds" },
 		{ "--kind sem", "not available in this version" },
@@ -1027,6 +1031,13 @@ static void options_mean_what_the_help_says(void **state)
 	assert_int_equal(options.settings.every_ms, 200);
 	cli_bench_options_free(&options);
 	assert_int_equal(parse(&options, "--every 10 --format csv --plot x.svg", &error), CLI_OK);
+	cli_bench_options_free(&options);
+	assert_int_equal(parse(&options, "--every 10 --format markdown --report x", &error), CLI_OK);
+	assert_string_equal(options.report, "x");
+	cli_bench_options_free(&options);
+	assert_int_equal(parse(&options, "--from x.json,y.json --format markdown --out z", &error), CLI_OK);
+	assert_string_equal(options.from, "x.json,y.json");
+	assert_int_equal(options.format, CLI_FORMAT_MARKDOWN);
 	cli_bench_options_free(&options);
 
 	assert_int_equal(parse(&options, "--ramp --threads 1,2,2,1 --scenario oc", &error), CLI_OK);
