@@ -121,12 +121,15 @@ static struct bench_svg_row make_row(const struct bench_page *page, const struct
 
 static void begin_wait_figure(const struct bench_page *page, const struct bench_panel *panel, size_t thread)
 {
-	const struct bench_cell *cell = &page->run->cells[panel->groups[thread]];
-	char title[BENCH_TEXT_BYTES * 2], more[BENCH_TEXT_BYTES * 4];
+	size_t first = panel->groups[thread], end = bench_group_end(page->run, first);
+	const struct bench_cell *cell = &page->run->cells[first];
+	char title[BENCH_TEXT_BYTES * 2], stolen[BENCH_TEXT_BYTES * 2] = "", more[BENCH_TEXT_BYTES * 3];
 
 	snprintf(title, sizeof(title), "Throughput and waits, %u thread%s", cell->threads, cell->threads == 1 ? "" : "s");
-	snprintf(more, sizeof(more), "%s%s", cell->pinned ? "pinned" : "not pinned",
-		 cell->scenario == BENCH_STEAL ? "; part of the CPU time stolen" : "");
+	if (cell->scenario == BENCH_STEAL)
+		snprintf(stolen, sizeof(stolen), ", %.0f %% of the CPU time stolen",
+			 100 * bench_group_stolen(page->run, first, end));
+	snprintf(more, sizeof(more), "%s%s", cell->pinned ? "pinned" : "not pinned", stolen);
 	bench_page_begin_figure(page, "", title, more);
 }
 

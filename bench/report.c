@@ -45,6 +45,15 @@ struct bench_range bench_cell_ratios(const struct bench_run *run, const struct b
 	return bench_range(ratios, run->settings->rounds);
 }
 
+double bench_group_stolen(const struct bench_run *run, size_t first, size_t end)
+{
+	double sum = 0;
+
+	for (size_t i = first; i < end; i++)
+		sum += run->cells[i].median.stolen_share;
+	return sum / (double)(end - first);
+}
+
 double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *cell, const struct bench_cell *other)
 {
 	return bench_cell_ratios(run, cell, other).median;

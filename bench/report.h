@@ -55,6 +55,9 @@ size_t bench_group_end(const struct bench_run *run, size_t first);
 /* The peer of the highest median in the group, or NULL: no peer in it, or none that did anything. */
 const struct bench_cell *bench_group_best_peer(const struct bench_run *run, size_t first, size_t end);
 
+/* The share of the CPU time that was stolen from the group, on average over its cells; scenario steal only. */
+double bench_group_stolen(const struct bench_run *run, size_t first, size_t end);
+
 /* CELL's per-round throughput relative to OTHER's; 0 when OTHER stood still in a round. */
 struct bench_range bench_cell_ratios(const struct bench_run *run, const struct bench_cell *cell,
 				     const struct bench_cell *other);

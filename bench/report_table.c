@@ -55,15 +55,6 @@ static void make_row(bench_table_row row, const struct bench_run *run, const str
 	print_effects(row, run, cell);
 }
 
-static double mean_stolen(const struct bench_run *run, size_t first, size_t end)
-{
-	double sum = 0;
-
-	for (size_t i = first; i < end; i++)
-		sum += run->cells[i].median.stolen_share;
-	return sum / (double)(end - first);
-}
-
 static void print_situation(const struct bench_run *run, size_t first, size_t end, FILE *out)
 {
 	const struct bench_cell *cell = &run->cells[first];
@@ -81,7 +72,7 @@ static void print_situation(const struct bench_run *run, size_t first, size_t en
 		fprintf(out, ", critical section %s", cs);
 	fprintf(out, ", think time %s%s", think, cell->pinned ? ", pinned" : "");
 	if (cell->scenario == BENCH_STEAL)
-		fprintf(out, ", %.0f %% of the CPU time stolen", 100 * mean_stolen(run, first, end));
+		fprintf(out, ", %.0f %% of the CPU time stolen", 100 * bench_group_stolen(run, first, end));
 	fputc('\n', out);
 }
 

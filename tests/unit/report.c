@@ -251,6 +251,7 @@ static void the_page_shows_all_cells_and_hides_no_trouble(void **state)
 		assert_int_equal(count_of(text, row), 4 * (3 + 3 + 3));
 	}
 	assert_int_equal(count_of(text, "<td>1.50 K<small>1.00 K – 2.00 K</small></td>"), 2);
+	assert_int_equal(count_of(text, "25 % of the CPU time stolen"), 2 * 3);
 	assert_null(strstr(text, "http"));
 	assert_null(strstr(text, "<script"));
 	free(text);
