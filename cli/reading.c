@@ -1,54 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/reading.h"
 
-#include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bench/measure.h"
 #include "cli/grid.h"
+#include "cli/reading_parse.h"
 
-#define NS_MAX 1000000000 /* as --cs and --think */
-#define NAME_BYTES_MAX 40
-#define NAME_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
-
-struct reader {
-	struct cli_reading *reading;
-	const char *path;
-	struct bench_error *error;
-};
-
-static int __attribute__((format(printf, 2, 3))) refuse(const struct reader *reader, const char *format, ...)
-{
-	char reason[300];
-	va_list arguments;
-
-	va_start(arguments, format);
-	vsnprintf(reason, sizeof(reason), format, arguments);
-	va_end(arguments);
-	return bench_fail(reader->error, "cannot use \"%s\": %s", reader->path, reason);
-}
-
-/* As json_unpack(), which checks what is there and of which kind. */
-static int unpack(const struct reader *reader, const char *what, json_t *value, const char *format, ...)
-{
-	json_error_t error;
-	va_list arguments;
-	int result;
-
-	va_start(arguments, format);
-	result = json_vunpack_ex(value, &error, 0, format, arguments);
-	va_end(arguments);
-	return result == 0 ? 0 : refuse(reader, "%s: %s", what, error.text);
-}
-
-static int check(const struct reader *reader, const char *what, double value, double least, double most)
-{
-	return value >= least && value <= most ? 0 : refuse(reader, "%s must not be %g", what, value);
-}
-
-/* ---- settings: lists are united, all else must be equal */
+/* ---- what the files have in common: lists of their settings are united, all else must be equal */
 
 static bool has_element(const json_t *list, const json_t *element)
 {
@@ -58,7 +17,7 @@ static bool has_element(const json_t *list, const json_t *element)
 	return false;
 }
 
-static int merge_settings(const struct reader *reader, json_t *settings)
+static int merge_settings(const struct cli_reader *reader, json_t *settings)
 {
 	json_t *merged = reader->reading->merged, *value, *before, *element;
 	const char *key;
@@ -67,180 +26,68 @@ static int merge_settings(const struct reader *reader, json_t *settings)
 	json_object_foreach(settings, key, value) {
 		before = json_object_get(merged, key);
 		if (before == NULL && json_object_set_new(merged, key, json_deep_copy(value)) != 0)
-			return refuse(reader, "not enough memory");
+			return cli_reader_refuse(reader, "not enough memory");
 		if (json_is_array(before) && json_is_array(value)) {
 			json_array_foreach(value, i, element)
 				if (!has_element(before, element) && json_array_append(before, element) != 0)
-					return refuse(reader, "not enough memory");
+					return cli_reader_refuse(reader, "not enough memory");
 		} else if (before != NULL && !json_equal(before, value)) {
-			return refuse(reader, "its settings differ in %s from the files before it", key);
+			return cli_reader_refuse(reader, "its settings differ in %s from the files before it", key);
 		}
 	}
 	return 0;
 }
 
-/* Names go into reports of all kinds as they are. */
-static int take_names(const struct reader *reader, json_t *names)
+static int check_machine(const struct cli_reader *reader, json_t *machine)
 {
 	struct cli_reading *reading = reader->reading;
-	size_t count = json_array_size(names);
+	const char *names[2];
+	json_int_t cpus[2] = { 0 };
 
-	reading->locks = calloc(count + 1, sizeof(reading->locks[0]));
-	reading->settings.locks = calloc(count + 1, sizeof(reading->settings.locks[0]));
-	if (reading->locks == NULL || reading->settings.locks == NULL)
-		return refuse(reader, "not enough memory");
-	for (size_t i = 0; i < count; i++) {
-		const char *name = json_string_value(json_array_get(names, i));
-
-		if (name == NULL || name[0] == '\0' || strlen(name) > NAME_BYTES_MAX ||
-		    name[strspn(name, NAME_LETTERS)] != '\0')
-			return refuse(reader, "settings, locks: no name of a lock at %zu", i);
-		reading->locks[i] = (struct bench_lock){ .name = name, .ours = strncmp(name, "gsync_", 6) == 0 };
-		reading->settings.locks[i] = &reading->locks[i];
-	}
-	reading->settings.lock_count = count;
+	if (reading->machine == NULL)
+		reading->machine = machine;
+	for (int i = 0; i < 2; i++)
+		if (cli_reader_unpack(reader, "machine", i == 0 ? machine : reading->machine, "{s:{s:s}, s:{s:I}}",
+				      "hypervisor", "name", &names[i], "cpus", "online", &cpus[i]) != 0)
+			return -1;
+	if (strcmp(names[0], names[1]) != 0 || cpus[0] != cpus[1])
+		return cli_reader_refuse(reader, "another machine: %s with %lld CPUs, the files before it have %s with %lld",
+					 names[0], (long long)cpus[0], names[1], (long long)cpus[1]);
 	return 0;
 }
 
-/* Texts of the merged settings, which the reading keeps. */
-static int take_story(const struct reader *reader, json_t *skipped, json_t *absent, json_t *origins)
+static int load_file(void *context, const char *path, struct bench_error *error)
 {
-	struct bench_run *run = &reader->reading->run;
-	const char *text;
-	size_t i;
-	json_t *element;
+	const struct cli_reader reader = { context, path, error };
+	json_t *file, *machine, *settings, *cells;
+	json_error_t problem;
 
-	json_array_foreach(origins, i, element)
-		if (unpack(reader, "settings, measured", element, "{s:s, s:s, s:s, s:s, s:s}", "date", &text, "version",
-			   &text, "kernel", &text, "cpu", &text, "command", &text) != 0)
-			return -1;
-	json_array_foreach(absent, i, element)
-		if (check(reader, "settings, names not_compiled_in", (double)i, 0, BENCH_ABSENT_MAX - 2) != 0 ||
-		    unpack(reader, "settings, not_compiled_in", element, "s", &run->absent[i]) != 0)
-			return -1;
-	json_array_foreach(skipped, i, element) {
-		if (unpack(reader, "settings, scenarios_skipped", element, "s", &text) != 0 ||
-		    check(reader, "settings, scenarios_skipped", cli_find_word(text, bench_scenario_names, BENCH_SCENARIOS),
-			  0, BENCH_SCENARIOS) != 0)
-			return -1;
-		run->skipped[cli_find_word(text, bench_scenario_names, BENCH_SCENARIOS)] = true;
-	}
-	run->origins = origins;
-	return 0;
-}
-
-static int take_settings(const struct reader *reader)
-{
-	struct bench_run *run = &reader->reading->run;
-	struct bench_settings *settings = &reader->reading->settings;
-	json_t *skipped, *locks, *absent, *origins = NULL;
-	json_int_t rounds, cpus, every = 0;
-	const char *pin, *refusal = "";
-
-	if (unpack(reader, "settings", reader->reading->merged,
-		   "{s:I, s:F, s:s, s:I, s:o, s:o, s:o, s?o, s?I, s?s}", "rounds", &rounds, "seconds", &settings->seconds,
-		   "pin", &pin, "cpus", &cpus, "scenarios_skipped", &skipped, "locks", &locks, "not_compiled_in", &absent,
-		   "measured", &origins, "every_ms", &every, "refusal", &refusal) != 0 ||
-	    check(reader, "settings, rounds", (double)rounds, 1, BENCH_ROUNDS_MAX) != 0 ||
-	    check(reader, "settings, seconds", settings->seconds, 1e-3, 1e6) != 0 ||
-	    check(reader, "settings, every_ms", (double)every, 0, BENCH_EVERY_MAX_MS) != 0 ||
-	    check(reader, "settings, cpus", (double)cpus, 1, 1e6) != 0 ||
-	    check(reader, "settings, pin", cli_find_word(pin, bench_pin_names, 3), 0, 2) != 0)
+	file = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
+	if (file == NULL)
+		return cli_reader_refuse(&reader, "%s, line %d", problem.text, problem.line);
+	if (json_array_append_new(reader.reading->files, file) != 0)
+		return cli_reader_refuse(&reader, "not enough memory");
+	if (cli_reader_unpack(&reader, "no report of guestsync bench", file, "{s:o, s:o, s:o}", "machine", &machine,
+			      "settings", &settings, "cells", &cells) != 0 ||
+	    check_machine(&reader, machine) != 0 || merge_settings(&reader, settings) != 0)
 		return -1;
-	settings->rounds = (unsigned)rounds;
-	settings->every_ms = (unsigned)every;
-	settings->pin = (enum bench_pin)cli_find_word(pin, bench_pin_names, 3);
-	run->cpus.count = (unsigned)cpus;
-	run->stored_settings = reader->reading->merged;
-	bench_fail(&run->refusal, "%s", refusal);
-	return take_names(reader, locks) != 0 ? -1 : take_story(reader, skipped, absent, origins);
+	reader.reading->run.count += json_array_size(cells);
+	return 0;
 }
 
 /* ---- cells */
 
-static int take_timeline(const struct reader *reader, json_t *list, struct bench_timeline *timeline)
+static int take_cells(void *context, const char *path, struct bench_error *error)
 {
-	json_int_t cpus, spin, pressure;
+	const struct cli_reader reader = { context, path, error };
+	json_t *cells = json_object_get(json_array_get(reader.reading->files, reader.reading->files_taken++), "cells");
+	json_t *cell;
+	size_t i;
 
-	timeline->room = json_array_size(list);
-	timeline->moments = calloc(timeline->room + 1, sizeof(timeline->moments[0]));
-	if (timeline->moments == NULL)
-		return refuse(reader, "not enough memory");
-	for (; timeline->count < timeline->room; timeline->count++) {
-		struct bench_moment *moment = &timeline->moments[timeline->count];
-
-		if (unpack(reader, "timeline", json_array_get(list, timeline->count),
-			   "{s:F, s:F, s:F, s:F, s:F, s:I, s:I, s:I}", "t_ms", &moment->t_ms, "ops_per_s",
-			   &moment->ops_per_s, "cpu_ns_per_op", &moment->cpu_ns_per_op, "voluntary_per_s",
-			   &moment->voluntary_per_s, "involuntary_per_s", &moment->involuntary_per_s, "usable_cpus",
-			   &cpus, "spin_ns", &spin, "pressure_percent", &pressure) != 0 ||
-		    check(reader, "timeline, t_ms", moment->t_ms, 0, 1e9) != 0 ||
-		    check(reader, "timeline, ops_per_s", moment->ops_per_s, 0, 1e15) != 0)
+	json_array_foreach(cells, i, cell)
+		if (cli_reader_cell(&reader, cell) != 0)
 			return -1;
-		moment->usable_cpus = (uint32_t)cpus;
-		moment->spin_ns = (uint32_t)spin;
-		moment->pressure_percent = (uint32_t)pressure;
-	}
 	return 0;
-}
-
-static int take_rounds(const struct reader *reader, json_t *rounds, struct bench_cell *cell, double stolen)
-{
-	if (check(reader, "a cell's number of rounds", (double)json_array_size(rounds),
-		  reader->reading->settings.rounds, reader->reading->settings.rounds) != 0)
-		return -1;
-	for (size_t i = 0; i < json_array_size(rounds); i++) {
-		json_t *round = json_array_get(rounds, i), *timeline = json_object_get(round, "timeline");
-
-		for (size_t field = 0; field < bench_field_count; field++) {
-			double *value = (double *)((char *)&cell->rounds[i] + bench_fields[field].offset);
-
-			if (unpack(reader, "a round", round, "{s:F}", bench_fields[field].name, value) != 0 ||
-			    check(reader, bench_fields[field].name, *value, 0, 1e18) != 0)
-				return -1;
-		}
-		cell->rounds[i].stolen_share = stolen;
-		if (timeline != NULL && take_timeline(reader, timeline, &cell->timelines[i]) != 0)
-			return -1;
-	}
-	bench_sample_median(&cell->median, cell->rounds, json_array_size(rounds));
-	return 0;
-}
-
-static int take_cell(const struct reader *reader, json_t *object)
-{
-	struct cli_reading *reading = reader->reading;
-	struct bench_cell *cell = &reading->run.cells[reading->run.count++];
-	const char *kind, *scenario, *name;
-	json_int_t threads, cs, think;
-	int pinned, found[2];
-	double stolen = 0;
-	json_t *rounds;
-	size_t lock = 0;
-
-	if (unpack(reader, "a cell", object, "{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s?F}", "kind", &kind, "scenario",
-		   &scenario, "lock", &name, "threads", &threads, "cs_ns", &cs, "think_ns", &think, "pinned", &pinned,
-		   "rounds", &rounds, "stolen_share", &stolen) != 0 ||
-	    check(reader, "a cell's threads", (double)threads, 1, BENCH_THREADS_MAX) != 0 ||
-	    check(reader, "a cell's cs_ns", (double)cs, 0, NS_MAX) != 0 ||
-	    check(reader, "a cell's think_ns", (double)think, 0, NS_MAX) != 0 ||
-	    check(reader, "a cell's stolen_share", stolen, 0, 1) != 0)
-		return -1;
-	found[0] = cli_find_word(kind, bench_kind_names, BENCH_KINDS);
-	found[1] = cli_find_word(scenario, bench_scenario_names, BENCH_SCENARIOS);
-	while (lock < reading->settings.lock_count && strcmp(reading->locks[lock].name, name) != 0)
-		lock++;
-	if (found[0] < 0 || found[1] < 0 || lock == reading->settings.lock_count)
-		return refuse(reader, "a cell of unknown kind, scenario or lock: %s, %s, %s", kind, scenario, name);
-	cell->kind = (enum bench_kind)found[0];
-	cell->scenario = (enum bench_scenario)found[1];
-	cell->lock = &reading->locks[lock];
-	cell->name = cell->lock->name;
-	cell->ours = cell->lock->ours;
-	cell->pinned = pinned;
-	cell->threads = (unsigned)threads;
-	cell->load = (struct bench_load){ (uint64_t)cs, (uint64_t)think };
-	return take_rounds(reader, rounds, cell, stolen);
 }
 
 /* The order of a run: groups together, locks as they are listed. */
@@ -262,85 +109,33 @@ static int in_order(const void *left, const void *right)
 	return 0;
 }
 
-/* ---- files */
-
-static int check_machine(const struct reader *reader, json_t *machine)
-{
-	struct cli_reading *reading = reader->reading;
-	const char *names[2];
-	json_int_t cpus[2] = { 0 };
-
-	if (reading->machine == NULL)
-		reading->machine = machine;
-	for (int i = 0; i < 2; i++)
-		if (unpack(reader, "machine", i == 0 ? machine : reading->machine, "{s:{s:s}, s:{s:I}}", "hypervisor", "name",
-			   &names[i], "cpus", "online", &cpus[i]) != 0)
-			return -1;
-	if (strcmp(names[0], names[1]) != 0 || cpus[0] != cpus[1])
-		return refuse(reader, "another machine: %s with %lld CPUs, the files before it have %s with %lld", names[0],
-			      (long long)cpus[0], names[1], (long long)cpus[1]);
-	return 0;
-}
-
-static int load_file(void *context, const char *path, struct bench_error *error)
-{
-	const struct reader reader = { context, path, error };
-	json_t *file, *machine, *settings, *cells;
-	json_error_t problem;
-
-	file = json_load_file(path, JSON_REJECT_DUPLICATES, &problem);
-	if (file == NULL)
-		return refuse(&reader, "%s, line %d", problem.text, problem.line);
-	if (json_array_append_new(reader.reading->files, file) != 0)
-		return refuse(&reader, "not enough memory");
-	if (unpack(&reader, "no report of guestsync bench", file, "{s:o, s:o, s:o}", "machine", &machine, "settings",
-		   &settings, "cells", &cells) != 0 ||
-	    check_machine(&reader, machine) != 0 || merge_settings(&reader, settings) != 0)
-		return -1;
-	reader.reading->run.count += json_array_size(cells);
-	return 0;
-}
-
-static int take_cells(void *context, const char *path, struct bench_error *error)
-{
-	const struct reader reader = { context, path, error };
-	json_t *cells = json_object_get(json_array_get(reader.reading->files, reader.reading->files_taken++), "cells");
-	json_t *cell;
-	size_t i;
-
-	json_array_foreach(cells, i, cell)
-		if (take_cell(&reader, cell) != 0)
-			return -1;
-	return 0;
-}
-
-static int check_twins(const struct reader *reader)
+static int check_twins(const struct cli_reader *reader)
 {
 	const struct bench_run *run = &reader->reading->run;
 
 	if (run->count == 0)
-		return refuse(reader, "it has no cells");
+		return cli_reader_refuse(reader, "it has no cells");
 	qsort(run->cells, run->count, sizeof(run->cells[0]), in_order);
 	for (size_t i = 1; i < run->count; i++)
 		if (in_order(&run->cells[i - 1], &run->cells[i]) == 0)
-			return refuse(reader, "the same cell twice: %s, %s, %u threads", run->cells[i].name,
-				      bench_scenario_names[run->cells[i].scenario], run->cells[i].threads);
+			return cli_reader_refuse(reader, "the same cell twice: %s, %s, %u threads", run->cells[i].name,
+						 bench_scenario_names[run->cells[i].scenario], run->cells[i].threads);
 	return 0;
 }
 
 int cli_reading_open(struct cli_reading *reading, const char *paths, struct bench_error *error)
 {
-	const struct reader all = { reading, paths, error };
+	const struct cli_reader all = { reading, paths, error };
 	size_t count;
 
 	*reading = (struct cli_reading){ .files = json_array(), .merged = json_object() };
 	reading->run.settings = &reading->settings;
-	if (cli_for_each_item("from", paths, load_file, reading, error) == 0 && take_settings(&all) == 0) {
+	if (cli_for_each_item("from", paths, load_file, reading, error) == 0 && cli_reader_settings(&all) == 0) {
 		count = reading->run.count;
 		reading->run.count = 0;
 		reading->run.cells = calloc(count + 1, sizeof(reading->run.cells[0]));
 		if (reading->run.cells == NULL)
-			refuse(&all, "not enough memory");
+			cli_reader_refuse(&all, "not enough memory");
 		else if (cli_for_each_item("from", paths, take_cells, reading, error) == 0 && check_twins(&all) == 0)
 			return 0;
 	} else {

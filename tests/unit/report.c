@@ -375,6 +375,22 @@ static void what_was_written_is_read_back(void **state)
 	cli_reading_close(&reading);
 }
 
+static void what_one_file_skipped_another_may_have(void **state)
+{
+	json_t *report = part_of_report(0, CELLS);
+	struct cli_reading reading;
+	struct bench_error error;
+
+	(void)state;
+	json_array_append_new(json_object_get(json_object_get(report, "settings"), "scenarios_skipped"), json_string("steal"));
+	write_file(paths[0], report);
+	json_decref(report);
+	assert_int_equal(cli_reading_open(&reading, paths[0], &error), 0);
+	assert_false(reading.run.skipped[BENCH_STEAL]);
+	assert_true(reading.run.skipped[BENCH_HOGS]);
+	cli_reading_close(&reading);
+}
+
 static void several_files_become_one_run(void **state)
 {
 	json_t *parts[2] = { part_of_report(0, 20), part_of_report(20, CELLS - 20) };
@@ -395,6 +411,7 @@ static void several_files_become_one_run(void **state)
 	for (size_t i = 0; i < CELLS; i = bench_group_end(&reading.run, i))
 		groups++;
 	assert_int_equal(groups, CELLS / 3);
+	assert_true(reading.run.skipped[BENCH_HOGS]);
 	cli_reading_close(&reading);
 	snprintf(both, sizeof(both), "%s,%s", paths[1], paths[1]);
 	assert_int_equal(cli_reading_open(&reading, both, &error), -1);
@@ -553,6 +570,7 @@ int main(void)
 		cmocka_unit_test(the_document_has_a_table_of_everything),
 		cmocka_unit_test(every_scenario_is_explained),
 		cmocka_unit_test(what_was_written_is_read_back),
+		cmocka_unit_test(what_one_file_skipped_another_may_have),
 		cmocka_unit_test(several_files_become_one_run),
 		cmocka_unit_test(a_file_that_is_none_of_ours_is_refused_by_name),
 		cmocka_unit_test(files_that_do_not_belong_together_are_refused),
