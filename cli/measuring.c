@@ -9,6 +9,8 @@
 #include "cli/progress.h"
 #include "detect/clock.h"
 
+#define ONE_SIGNAL_NS 200000000u /* timeout(1) sends its signal twice: to the process, and to its group */
+
 /* ---- progress, when it takes long */
 
 static uint64_t began_ns;
@@ -38,14 +40,24 @@ void cli_progress_show(const struct bench_progress *progress)
 
 static const int signals[CLI_SIGNALS] = { SIGINT, SIGTERM, SIGHUP };
 
+static volatile uint64_t interrupted_ns;
+
 static void interrupt(int signal_number)
 {
-	bench_interrupt = signal_number;
+	uint64_t now = gsync_monotonic_ns();
+
+	if (!bench_interrupt) {
+		interrupted_ns = now;
+		bench_interrupt = signal_number;
+	} else if (now - interrupted_ns > ONE_SIGNAL_NS) {
+		signal(signal_number, SIG_DFL);
+		raise(signal_number); /* delivered when this handler returns */
+	}
 }
 
 void cli_signals_catch(struct sigaction before[CLI_SIGNALS])
 {
-	struct sigaction action = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction action = { .sa_handler = interrupt };
 
 	sigemptyset(&action.sa_mask);
 	bench_interrupt = 0;

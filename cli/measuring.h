@@ -24,8 +24,8 @@ void cli_progress_show(const struct bench_progress *progress);
 
 /*
  * Between the two a signal ends the measurement early; release lets it have its
- * way then. A second signal kills at once: it is the user's means against a lock
- * that does not let go.
+ * way then. A second signal, a fifth of a second later or more, kills at once: it
+ * is the user's means against a lock that does not let go.
  */
 #define CLI_SIGNALS 3
 void cli_signals_catch(struct sigaction before[CLI_SIGNALS]);
