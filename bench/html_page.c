@@ -25,11 +25,11 @@ static void add_style(struct bench_page *page, const struct bench_cell *cell)
 	struct bench_svg_style *style = &page->styles[page->style_count];
 	unsigned families = 0;
 
-	*style = (struct bench_svg_style){ .name = cell->name, .ours = cell->ours };
+	*style = (struct bench_svg_style){ .name = cell->name, .ours = cell->ours, .bound = cell->bound };
 	for (size_t i = 0; i < page->style_count; i++) {
 		const struct bench_svg_style *other = &page->styles[i];
 
-		if (other->ours != cell->ours)
+		if (other->ours != cell->ours || other->bound != cell->bound)
 			continue;
 		style->shape++;
 		if (other->colour >= families)
@@ -89,7 +89,7 @@ void bench_page_begin_row(FILE *out, const struct bench_cell *cell)
 {
 	fprintf(out, "<tr%s><th scope=\"row\">", cell->ours ? " class=\"us\"" : "");
 	bench_svg_text(out, cell->name);
-	fputs("</th>", out);
+	fputs(cell->bound ? " (bound)</th>" : "</th>", out);
 }
 
 void bench_page_range(FILE *out, const struct bench_range *range, void (*write)(char *text, double value))

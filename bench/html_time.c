@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "bench/html_page.h"
-#include "bench/table.h"
+#include "bench/report.h"
 
 static const struct bench_timeline *timeline_of(const struct bench_page *page, const struct bench_panel *panel, size_t lock,
 						size_t thread)
@@ -13,7 +13,8 @@ static const struct bench_timeline *timeline_of(const struct bench_page *page, c
 	return cell != NULL ? &cell->timelines[page->run->settings->rounds - 1] : NULL;
 }
 
-static void write_moments(const struct bench_page *page, const char *name, const struct bench_timeline *timeline)
+static void write_moments(const struct bench_page *page, const struct bench_cell *cell,
+			  const struct bench_timeline *timeline)
 {
 	char ops[BENCH_TEXT_BYTES], cpu[BENCH_TEXT_BYTES], spin[BENCH_TEXT_BYTES];
 
@@ -24,13 +25,15 @@ static void write_moments(const struct bench_page *page, const char *name, const
 		bench_table_count(ops, moment->ops_per_s);
 		bench_table_time(cpu, moment->cpu_ns_per_op);
 		bench_table_time(spin, moment->spin_ns);
-		fputs("<tr><th scope=\"row\">", page->out);
-		bench_svg_text(page->out, name);
+		bench_page_begin_row(page->out, cell);
 		fprintf(page->out,
-			"</th><td>%.2f s</td><td>%s</td><td>%s</td><td>%.0f</td><td>%.0f</td><td>%u</td><td>%s</td>"
-			"<td>%u %%</td></tr>\n",
+			"<td>%.2f s</td><td>%s</td><td>%s</td><td>%.0f</td><td>%.0f</td><td>%u</td><td>%s</td>"
+			"<td>%u %%</td>",
 			moment->t_ms / 1e3, ops, cpu, moment->voluntary_per_s, moment->involuntary_per_s,
 			moment->usable_cpus, spin, moment->pressure_percent);
+		if (page->run->settings->ramp)
+			fprintf(page->out, "<td>%u</td>", moment->threads);
+		fputs("</tr>\n", page->out);
 	}
 	fputs("</tbody>\n", page->out);
 }
@@ -38,20 +41,45 @@ static void write_moments(const struct bench_page *page, const char *name, const
 static void write_time_table(const struct bench_page *page, const struct bench_panel *panel, size_t thread)
 {
 	static const char *const headings[] = { "lock",		"time", "ops/s", "CPU/op",   "sleeps/s",
-						"preempted/s", "CPUs", "spin",	 "pressure" };
+						"preempted/s", "CPUs", "spin",	 "pressure", "threads" };
+	size_t columns = sizeof(headings) / sizeof(headings[0]) - (page->run->settings->ramp ? 0 : 1);
 
 	bench_page_begin_table(page->out, "Figures of each moment");
 	fputs("<thead><tr>", page->out);
-	for (size_t i = 0; i < sizeof(headings) / sizeof(headings[0]); i++)
+	for (size_t i = 0; i < columns; i++)
 		fprintf(page->out, "<th scope=\"col\">%s</th>", headings[i]);
 	fputs("</tr></thead>\n", page->out);
 	for (size_t lock = 0; lock < panel->lock_count; lock++) {
 		const struct bench_timeline *timeline = timeline_of(page, panel, lock, thread);
 
 		if (timeline != NULL)
-			write_moments(page, bench_panel_lock(panel, lock)->name, timeline);
+			write_moments(page, bench_panel_lock(panel, lock), timeline);
 	}
 	fputs("</table></div></details>\n", page->out);
+}
+
+/* What each step of a ramp was like, and how soon a lock recovered from the one before. */
+static void write_steps(const struct bench_page *page, const struct bench_panel *panel, size_t thread)
+{
+	bench_table_row row;
+
+	bench_page_begin_table(page->out, "Figures of each step: medians of the rounds");
+	fputs("<thead><tr><th scope=\"col\">lock</th>", page->out);
+	for (int i = 0; i < BENCH_STEP_COLUMNS; i++)
+		fprintf(page->out, "<th scope=\"col\">%s</th>", bench_step_headings[i]);
+	fputs("</tr></thead><tbody>\n", page->out);
+	for (size_t lock = 0; lock < panel->lock_count; lock++) {
+		const struct bench_cell *cell = bench_panel_cell(panel, lock, thread);
+
+		for (size_t step = 0; cell != NULL && step < page->run->settings->thread_count; step++) {
+			bench_step_row(row, page->run, cell, step);
+			bench_page_begin_row(page->out, cell);
+			for (int i = 0; i < BENCH_STEP_COLUMNS; i++)
+				fprintf(page->out, "<td>%s</td>", row[i]);
+			fputs("</tr>\n", page->out);
+		}
+	}
+	bench_page_end_table(page->out);
 }
 
 static size_t lines_over_time(const struct bench_page *page, const struct bench_panel *panel, size_t thread,
@@ -110,9 +138,12 @@ static void write_time(struct bench_page *page, const struct bench_panel *panel,
 		bench_svg_settle(&chart.y);
 		chart.x.low = 0;
 		chart.x.high = chart.x.high > 0 ? chart.x.high : 1;
-		snprintf(title, sizeof(title), "Throughput over time, %u threads", bench_panel_threads(panel, thread));
+		snprintf(title, sizeof(title), "Throughput over time, %s%u threads",
+			 page->run->settings->ramp ? "up to " : "", bench_panel_threads(panel, thread));
 		bench_page_begin_figure(page, " class=\"time\"", title, "of the last round");
 		bench_svg_lines(&page->svg, &chart);
+		if (page->run->settings->ramp)
+			write_steps(page, panel, thread);
 		write_time_table(page, panel, thread);
 		fputs("</figure>\n", page->out);
 	}

@@ -44,7 +44,7 @@ static void write_ratio(const struct bench_page *page, const struct bench_cell *
 {
 	struct bench_range ratios = { 0 };
 
-	if (best != NULL)
+	if (best != NULL && !cell->bound)
 		ratios = bench_cell_ratios(page->run, cell, best);
 	bench_page_range(page->out, &ratios, bench_table_ratio);
 }
@@ -63,6 +63,25 @@ static void write_wait_row(const struct bench_page *page, const struct bench_cel
 	if (effects)
 		write_effect_cells(page, cell);
 	fputs("</tr>\n", page->out);
+}
+
+static void write_bounds(const struct bench_page *page, const struct bench_panel *panel, size_t thread)
+{
+	char ratio[BENCH_TEXT_BYTES];
+
+	for (size_t lock = 0; lock < panel->lock_count; lock++) {
+		const struct bench_cell *cell = bench_panel_cell(panel, lock, thread);
+		const struct bench_cell *bound = cell != NULL ? bench_cell_bound(page->run, cell) : NULL;
+
+		if (bound == NULL)
+			continue;
+		bench_table_ratio(ratio, bench_cell_ratio(page->run, cell, bound));
+		fputs("<p class=\"faint\">", page->out);
+		bench_svg_text(page->out, cell->name);
+		fputs(" ÷ ", page->out);
+		bench_svg_text(page->out, bound->name);
+		fprintf(page->out, ": %s</p>\n", ratio);
+	}
 }
 
 static void write_wait_table(const struct bench_page *page, const struct bench_panel *panel, size_t thread)
@@ -125,7 +144,8 @@ static void begin_wait_figure(const struct bench_page *page, const struct bench_
 	const struct bench_cell *cell = &page->run->cells[first];
 	char title[BENCH_TEXT_BYTES * 2], stolen[BENCH_TEXT_BYTES * 2] = "", more[BENCH_TEXT_BYTES * 3];
 
-	snprintf(title, sizeof(title), "Throughput and waits, %u thread%s", cell->threads, cell->threads == 1 ? "" : "s");
+	snprintf(title, sizeof(title), "Throughput and waits, %s%u thread%s", page->run->settings->ramp ? "up to " : "",
+		 cell->threads, cell->threads == 1 ? "" : "s");
 	if (cell->scenario == BENCH_STEAL)
 		snprintf(stolen, sizeof(stolen), ", %.0f %% of the CPU time stolen",
 			 100 * bench_group_stolen(page->run, first, end));
@@ -159,6 +179,7 @@ static void write_waits(struct bench_page *page, const struct bench_panel *panel
 		}
 		begin_wait_figure(page, panel, thread);
 		bench_svg_rows(&page->svg, &rows);
+		write_bounds(page, panel, thread);
 		write_wait_table(page, panel, thread);
 		fputs("</figure>\n", page->out);
 	}

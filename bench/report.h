@@ -37,6 +37,7 @@
 #include <stdio.h>
 
 #include "bench/rounds.h"
+#include "bench/table.h"
 
 struct bench_effects {
 	double cpus_plain;
@@ -67,6 +68,11 @@ double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *ce
 
 /* The cell of what bounds CELL's lock, or NULL: none known, or not measured. */
 const struct bench_cell *bench_cell_bound(const struct bench_run *run, const struct bench_cell *cell);
+
+/* A step of a ramp for people, in these columns: medians over the rounds. */
+#define BENCH_STEP_COLUMNS 6
+extern const char *const bench_step_headings[BENCH_STEP_COLUMNS];
+void bench_step_row(bench_table_row row, const struct bench_run *run, const struct bench_cell *cell, size_t step);
 
 /* The threads of a ramp's steps, with commas. */
 void bench_report_steps(const struct bench_settings *settings, FILE *out);

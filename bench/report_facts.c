@@ -131,6 +131,14 @@ size_t bench_machine_facts(const struct bench_run *run, const json_t *machine, s
 
 /* ---- the measurement */
 
+static void tell_steps(struct bench_fact *fact, const struct bench_settings *settings)
+{
+	add(fact, "each window in steps of %g s with ", settings->seconds);
+	for (size_t i = 0; i < settings->thread_count; i++)
+		add(fact, "%s%u", i > 0 ? ", " : "", settings->threads[i]);
+	add(fact, " threads");
+}
+
 size_t bench_settings_facts(const struct bench_run *run, struct bench_fact *facts)
 {
 	static const char *const pins[] = { "where every thread has a CPU of its own, and in steal", "always", "never" };
@@ -140,7 +148,9 @@ size_t bench_settings_facts(const struct bench_run *run, struct bench_fact *fact
 
 	fact = begin(facts, &count, "Windows");
 	add(fact, "%u round%s of %g s per cell, interleaved, after %g ms of warm-up each", settings->rounds,
-	    settings->rounds == 1 ? "" : "s", settings->seconds, BENCH_WARM_UP_NS / 1e6);
+	    settings->rounds == 1 ? "" : "s", bench_window_seconds(settings), BENCH_WARM_UP_NS / 1e6);
+	if (settings->ramp)
+		tell_steps(begin(facts, &count, "Ramp"), settings);
 	if (settings->every_ms > 0)
 		add(fact, "; a moment each %u ms", settings->every_ms);
 	add(begin(facts, &count, "Pinned to CPUs"), "%s", pins[settings->pin]);

@@ -21,7 +21,7 @@ static void write_legend(const struct bench_page *page, const struct bench_panel
 		fprintf(page->out, "<li%s>", any->ours ? " class=\"us\"" : "");
 		bench_svg_sample(page->out, bench_page_style(page, any));
 		bench_svg_text(page->out, any->name);
-		fputs("</li>", page->out);
+		fputs(any->bound ? ": no lock, but the bound of strict order where waiters sleep</li>" : "</li>", page->out);
 	}
 	fputs("<li>", page->out);
 	bench_svg_band_sample(page->out);
@@ -38,7 +38,8 @@ static void write_panel(struct bench_page *page, const struct bench_panel *panel
 	fputs("</h3>\n", page->out);
 	write_legend(page, panel);
 	fputs("<div class=\"figures\">\n", page->out);
-	bench_html_threads(page, panel);
+	if (!page->run->settings->ramp) /* of which there is but one number of threads, the highest */
+		bench_html_threads(page, panel);
 	bench_html_time(page, panel);
 	fputs("</div>\n", page->out);
 	bench_html_waits(page, panel);

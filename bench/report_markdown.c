@@ -50,6 +50,18 @@ static void write_ratio(char *text, const struct bench_panel *panel, const struc
 	write_range(text, &range, bench_table_ratio);
 }
 
+static void write_over_bound(char *text, const struct bench_panel *panel, const struct bench_cell *cell, size_t thread)
+{
+	const struct bench_cell *bound = bench_cell_bound(panel->run, cell);
+	struct bench_range range;
+
+	(void)thread;
+	if (bound == NULL)
+		return;
+	range = bench_cell_ratios(panel->run, cell, bound);
+	write_range(text, &range, bench_table_ratio);
+}
+
 static void write_waits(char *text, const struct bench_panel *panel, const struct bench_cell *cell, size_t thread)
 {
 	char rare[BENCH_TEXT_BYTES], longest[BENCH_TEXT_BYTES];
@@ -151,6 +163,8 @@ static const struct {
 } tables[] = {
 	{ "Throughput, operations per second: median (least – most of the rounds)", write_throughput },
 	{ "Ours ÷ best peer, round by round: median (least – most)", write_ratio },
+	{ "÷ bound of strict order where waiters sleep (token_ring), round by round: median (least – most)",
+	  write_over_bound },
 	{ "Waits: 99.9th percentile / longest", write_waits },
 	{ "Fairness: Jain's index, 1 = all threads got the same", write_jain },
 	{ "CPU time per operation", write_cpu },
@@ -165,7 +179,8 @@ static void fill_matrix(const struct matrix *matrix, const struct bench_panel *p
 	for (size_t lock = 0; lock < panel->lock_count; lock++) {
 		const struct bench_cell *any = bench_panel_lock(panel, lock);
 
-		snprintf(at(matrix, lock + 1, 0), ENTRY_BYTES, any->ours ? "**%s**" : "%s", any->name);
+		snprintf(at(matrix, lock + 1, 0), ENTRY_BYTES, any->ours ? "**%s**" : any->bound ? "%s (bound)" : "%s",
+			 any->name);
 		for (size_t thread = 0; thread < panel->thread_count; thread++) {
 			const struct bench_cell *cell = bench_panel_cell(panel, lock, thread);
 

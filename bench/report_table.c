@@ -86,12 +86,16 @@ static bool has_effects(const struct bench_run *run, size_t first, size_t end)
 	return false;
 }
 
-static void make_step_row(bench_table_row row, const struct bench_run *run, const struct bench_cell *cell, size_t step)
+const char *const bench_step_headings[BENCH_STEP_COLUMNS] = {
+	"threads", "ops/s", "CPU/op", "Jain", "pinned", "full speed after",
+};
+
+void bench_step_row(bench_table_row row, const struct bench_run *run, const struct bench_cell *cell, size_t step)
 {
 	const struct bench_ramp ramp = bench_run_ramp(run, cell, 0);
 	const struct bench_step_sample median = bench_run_step(run, cell, step);
 
-	snprintf(row[0], BENCH_TEXT_BYTES, "  %u", ramp.steps[step].threads);
+	snprintf(row[0], BENCH_TEXT_BYTES, "%u", ramp.steps[step].threads);
 	bench_table_count(row[1], median.ops_per_s);
 	bench_table_time(row[2], median.cpu_ns_per_op);
 	snprintf(row[3], BENCH_TEXT_BYTES, "%.3f", median.jain);
@@ -108,18 +112,17 @@ static void make_step_row(bench_table_row row, const struct bench_run *run, cons
 
 static void print_ramp(const struct bench_run *run, const struct bench_cell *cell, FILE *out)
 {
-	static const char *const texts[] = { "  threads", "ops/s", "CPU/op", "Jain", "pinned", "full speed after" };
-	struct bench_table table = { texts, sizeof(texts) / sizeof(texts[0]), { 0 } };
+	struct bench_table table = { bench_step_headings, BENCH_STEP_COLUMNS, { 0 } };
 	bench_table_row row;
 
 	for (size_t i = 0; i < run->settings->thread_count; i++) {
-		make_step_row(row, run, cell, i);
+		bench_step_row(row, run, cell, i);
 		bench_table_fit(&table, row);
 	}
 	fprintf(out, "\n%s step by step:\n", cell->name);
 	bench_table_head(&table, out);
 	for (size_t i = 0; i < run->settings->thread_count; i++) {
-		make_step_row(row, run, cell, i);
+		bench_step_row(row, run, cell, i);
 		bench_table_line(&table, row, out);
 	}
 }

@@ -228,6 +228,7 @@ static const char *const shapes_of_peers[BENCH_SVG_SHAPES_PEERS] = {
 	"M-4.5 0H4.5M-4.5-1.5V1.5M4.5-1.5V1.5",
 };
 
+static const char *const dots = "1 3";
 static const char *const dashes[BENCH_SVG_DASHES] = { "", "6 3", "2 2.5", "9 3 2 3", "5 2 1 2 1 2", "1 4" };
 
 void bench_svg_shapes(FILE *out)
@@ -244,6 +245,10 @@ static void begin_style(FILE *out, const struct bench_svg_style *style)
 {
 	const char *group = style->ours ? "ours" : "peer";
 
+	if (style->bound) {
+		fputs("<g class=\"any\">", out);
+		return;
+	}
 	fprintf(out, "<g class=\"%s %s%u\">", group, group,
 		style->colour % (style->ours ? BENCH_SVG_COLOURS_OURS : BENCH_SVG_COLOURS_PEERS));
 }
@@ -258,6 +263,8 @@ static void draw_dash(FILE *out, const struct bench_svg_style *style)
 {
 	const char *dash = style == NULL || style->ours ? "" : dashes[style->dash % BENCH_SVG_DASHES];
 
+	if (style != NULL && style->bound)
+		dash = dots;
 	if (dash[0] != '\0')
 		fprintf(out, " stroke-dasharray=\"%s\"", dash);
 }

@@ -8,7 +8,7 @@
  *
  * A lock keeps its style through the page: a colour, a shape of its marks and a
  * dash pattern, any of which is enough to tell it from its neighbours. Ours are
- * thick and filled, peers thin and hollow.
+ * thick and filled, peers thin and hollow, what only bounds a lock dotted.
  */
 #ifndef GUESTSYNC_BENCH_SVG_H
 #define GUESTSYNC_BENCH_SVG_H
@@ -30,6 +30,7 @@ enum bench_svg_unit {
 struct bench_svg_style {
 	const char *name;
 	bool ours;
+	bool bound; /* no lock: in nobody's colour, and dotted */
 	unsigned colour, shape, dash;
 };
 

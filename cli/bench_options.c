@@ -22,7 +22,7 @@ struct texts {
 	const char *measuring; /* the last option given that says what to measure */
 };
 
-#define MEASURING "ltkcisrenv" /* their letters below */
+#define MEASURING "ltkcisrenva" /* their letters below */
 
 /* ---- kinds */
 

@@ -23,6 +23,8 @@ static int merge_settings(const struct cli_reader *reader, json_t *settings)
 	const char *key;
 	size_t i;
 
+	if (json_is_true(json_object_get(settings, "ramp")))
+		return cli_reader_refuse(reader, "it was measured with --ramp, and steps cannot be read back");
 	json_object_foreach(settings, key, value) {
 		before = json_object_get(merged, key);
 		if (before == NULL && json_object_set_new(merged, key, json_deep_copy(value)) != 0)
@@ -101,6 +103,7 @@ static int in_order(const void *left, const void *right)
 		{ a->load.cs_ns, b->load.cs_ns },
 		{ a->load.think_ns, b->load.think_ns },
 		{ (uintptr_t)a->lock, (uintptr_t)b->lock },
+		{ a->bound, b->bound },
 	};
 
 	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)

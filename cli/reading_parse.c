@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/measure.h"
+#include "bench/panel.h"
 #include "cli/grid.h"
 
 #define NS_MAX 1000000000 /* as --cs and --think */
@@ -99,22 +100,25 @@ int cli_reader_settings(const struct cli_reader *reader)
 	json_t *skipped, *locks, *absent, *origins = NULL;
 	json_int_t rounds, cpus, every = 0;
 	const char *pin, *refusal = "";
+	double usable = 0; /* not told by those who knew of no quota */
 
 	if (cli_reader_unpack(reader, "settings", reader->reading->merged,
-			      "{s:I, s:F, s:s, s:I, s:o, s:o, s:o, s?o, s?I, s?s}", "rounds", &rounds, "seconds",
+			      "{s:I, s:F, s:s, s:I, s:o, s:o, s:o, s?o, s?I, s?s, s?F}", "rounds", &rounds, "seconds",
 			      &settings->seconds, "pin", &pin, "cpus", &cpus, "scenarios_skipped", &skipped, "locks",
 			      &locks, "not_compiled_in", &absent, "measured", &origins, "every_ms", &every, "refusal",
-			      &refusal) != 0 ||
+			      &refusal, "usable_cpus", &usable) != 0 ||
 	    check(reader, "settings, rounds", (double)rounds, 1, BENCH_ROUNDS_MAX) != 0 ||
 	    check(reader, "settings, seconds", settings->seconds, 1e-3, 1e6) != 0 ||
 	    check(reader, "settings, every_ms", (double)every, 0, BENCH_EVERY_MAX_MS) != 0 ||
 	    check(reader, "settings, cpus", (double)cpus, 1, 1e6) != 0 ||
+	    check(reader, "settings, usable_cpus", usable, 0, (double)cpus) != 0 ||
 	    check(reader, "settings, pin", cli_find_word(pin, bench_pin_names, 3), 0, 2) != 0)
 		return -1;
 	settings->rounds = (unsigned)rounds;
 	settings->every_ms = (unsigned)every;
 	settings->pin = (enum bench_pin)cli_find_word(pin, bench_pin_names, 3);
 	run->cpus.count = (unsigned)cpus;
+	run->usable_cpus = usable > 0 ? usable : (double)cpus;
 	run->stored_settings = reader->reading->merged;
 	bench_fail(&run->refusal, "%s", refusal);
 	return take_names(reader, locks) != 0 ? -1 : take_story(reader, skipped, absent, origins);
@@ -171,20 +175,49 @@ static int take_rounds(const struct cli_reader *reader, json_t *rounds, struct b
 	return 0;
 }
 
+static int take_name(const struct cli_reader *reader, struct bench_cell *cell, const char *name)
+{
+	const struct cli_reading *reading = reader->reading;
+
+	for (size_t i = 0; i < reading->settings.lock_count; i++) {
+		if (strcmp(reading->locks[i].name, name) != 0)
+			continue;
+		cell->lock = &reading->locks[i];
+		cell->name = cell->lock->name;
+		cell->ours = cell->lock->ours;
+		return 0;
+	}
+	return cli_reader_refuse(reader, "a cell of unknown lock: %s", name);
+}
+
+/* It goes with the cell before it, that of its lock, and stays with it when all are sorted. */
+static int take_bound(const struct cli_reader *reader, struct bench_cell *cell, const char *name)
+{
+	const struct bench_cell *before = cell - 1;
+
+	if (strcmp(name, bench_token_ring.name) != 0)
+		return cli_reader_refuse(reader, "a cell of unknown bound: %s", name);
+	if (cell == reader->reading->run.cells || before->bound || !bench_same_panel(before, cell) ||
+	    before->threads != cell->threads)
+		return cli_reader_refuse(reader, "a %s that follows no lock", name);
+	cell->lock = before->lock;
+	cell->name = bench_token_ring.name;
+	return 0;
+}
+
 int cli_reader_cell(const struct cli_reader *reader, json_t *object)
 {
 	struct cli_reading *reading = reader->reading;
 	struct bench_cell *cell = &reading->run.cells[reading->run.count++];
 	const char *kind, *scenario, *name;
 	json_int_t threads, cs, think;
-	int pinned, found[2];
+	int pinned, bound = false, found[2];
 	double stolen = 0;
 	json_t *rounds;
-	size_t lock = 0;
 
-	if (cli_reader_unpack(reader, "a cell", object, "{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s?F}", "kind", &kind,
+	if (cli_reader_unpack(reader, "a cell", object, "{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s?F, s?b}", "kind", &kind,
 			      "scenario", &scenario, "lock", &name, "threads", &threads, "cs_ns", &cs, "think_ns", &think,
-			      "pinned", &pinned, "rounds", &rounds, "stolen_share", &stolen) != 0 ||
+			      "pinned", &pinned, "rounds", &rounds, "stolen_share", &stolen, "bound", &bound) != 0 ||
 	    check(reader, "a cell's threads", (double)threads, 1, BENCH_THREADS_MAX) != 0 ||
 	    check(reader, "a cell's cs_ns", (double)cs, 0, NS_MAX) != 0 ||
 	    check(reader, "a cell's think_ns", (double)think, 0, NS_MAX) != 0 ||
@@ -192,19 +225,16 @@ int cli_reader_cell(const struct cli_reader *reader, json_t *object)
 		return -1;
 	found[0] = cli_find_word(kind, bench_kind_names, BENCH_KINDS);
 	found[1] = cli_find_word(scenario, bench_scenario_names, BENCH_SCENARIOS);
-	while (lock < reading->settings.lock_count && strcmp(reading->locks[lock].name, name) != 0)
-		lock++;
-	if (found[0] < 0 || found[1] < 0 || lock == reading->settings.lock_count)
-		return cli_reader_refuse(reader, "a cell of unknown kind, scenario or lock: %s, %s, %s", kind, scenario,
-					 name);
+	if (found[0] < 0 || found[1] < 0)
+		return cli_reader_refuse(reader, "a cell of unknown kind or scenario: %s, %s", kind, scenario);
 	cell->kind = (enum bench_kind)found[0];
 	cell->scenario = (enum bench_scenario)found[1];
 	reading->run.skipped[cell->scenario] = false; /* where one file skipped what another has */
-	cell->lock = &reading->locks[lock];
-	cell->name = cell->lock->name;
-	cell->ours = cell->lock->ours;
+	cell->bound = bound;
 	cell->pinned = pinned;
 	cell->threads = (unsigned)threads;
 	cell->load = (struct bench_load){ (uint64_t)cs, (uint64_t)think };
+	if ((bound ? take_bound : take_name)(reader, cell, name) != 0)
+		return -1;
 	return take_rounds(reader, rounds, cell, stolen);
 }

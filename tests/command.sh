@@ -340,7 +340,8 @@ for name in {c["lock"] for c in cells}:
     mine = [c for c in cells if c["lock"] == name]
     over = len({(c["kind"], c["scenario"], c["cs_ns"], c["think_ns"]) for c in mine})
     moments = sum(len(c["rounds"][-1].get("timeline", [])) for c in mine)
-    assert text.count('<th scope="row">%s</th>' % name) == 3 * over + len(mine) + moments, name
+    heading = name + " (bound)" * any("bound" in c for c in mine)
+    assert text.count('<th scope="row">%s</th>' % heading) == 3 * over + len(mine) + moments, name
     assert sum(t.text == name for p in charts for t in p.iter("text")) == len(mine), name
 rows = list(csv.DictReader(open(directory + "/results.csv")))
 assert [(r["lock"], int(r["threads"])) for r in rows] == [(c["lock"], c["threads"]) for c in cells]
@@ -355,6 +356,14 @@ cmp -s "$work/out" "$work/page/results.json" || flunk '--report and --json diffe
 	flunk '--report left something else in its directory'
 expect 0 '' "$guestsync" bench --seconds 0.1 --rounds 2 --threads 2 --locks ours,pthread_spin --every 50 --report "$work/timed"
 python3 "$work/page.py" "$work/timed" || flunk 'the page over time is not as it should be'
+expect 0 '' "$guestsync" bench --ramp --seconds 0.05 --rounds 1 --threads 1,3,1 --locks gsync_oticket,pthread_spin --scenario oc \
+	--report "$work/ramp"
+for words in 'Throughput over time, up to 3 threads' '<th scope="col">full speed after</th>' \
+	'each window in steps of 0.05 s with 1, 3, 1 threads' 'second copy of the measurement'; do
+	grep -q "$words" "$work/ramp/index.html" || flunk "the page of a ramp does not say \"$words\""
+done
+expect 1 'cannot use ".*/ramp/results.json": it was measured with --ramp' \
+	"$guestsync" bench --from "$work/ramp/results.json" --out "$work/nothing"
 timeout -s TERM 1 "$guestsync" bench --seconds 60 --threads 2 --report "$work/never" >"$work/out" 2>"$work/err"
 [ ! -e "$work/never" ] && grep -q interrupted "$work/err" || flunk '--report, interrupted, left something or said nothing'
 expect 1 'cannot make the directory "/nonexistent/report"' "$guestsync" bench --seconds 60 --report /nonexistent/report
@@ -388,6 +397,7 @@ head -c 3000 "$work/plain.json" >"$work/bad.json"
 expect 1 'cannot use ".*/bad.json": .*, line [0-9]+' "$guestsync" bench --from "$work/bad.json" --out "$work/nothing"
 expect 1 'cannot use ".*/nonexistent.json": .*No such file' "$guestsync" bench --from "$work/nonexistent.json" --out "$work/nothing"
 expect 2 'threads has no place' "$guestsync" bench --from "$work/plain.json" --threads 2
+expect 2 'ramp has no place' "$guestsync" bench --from "$work/plain.json" --ramp
 [ ! -e "$work/nothing" ] || flunk '--from wrote a report of nothing'
 
 expect 2 "unknown lock 'nonsense'; known: .*gsync_mutex" "$guestsync" bench --locks nonsense
@@ -458,7 +468,7 @@ expect 0 '' "$guestsync" calibrate --oracle --threads 2 --cs 1000 --seconds 0.01
 holds 'len(d["cells"]) == 1 and d["cells"][0]["scenario"] == "oc" and d["cells"][0]["rounds"][0]["chosen"] > 0'
 expect 0 '' "$guestsync" calibrate --oracle "${small[@]}" --scenario plain --locks gsync_barrier --out "$work/oracle.txt"
 grep -q 'chosen ÷ best' "$work/oracle.txt" || flunk 'calibrate --oracle --out wrote no table'
-# --foreground: else it signals twice, and the second signal kills without ceremony.
+# --foreground: one signal, without help from what makes one of two.
 timeout --foreground -s TERM 1 "$guestsync" calibrate --oracle --out "$work/never" >"$work/out" 2>"$work/err"
 [ ! -e "$work/never" ] && [ ! -s "$work/out" ] && grep -q interrupted "$work/err" ||
 	flunk 'calibrate --oracle, interrupted, left something or said nothing'

@@ -77,7 +77,7 @@ static void fill_cell(struct bench_cell *cell, size_t index)
 
 static struct bench_run make_run(void)
 {
-	struct bench_run run = { .settings = &settings, .cpus = { .count = 2 }, .cells = cells, .count = CELLS };
+	struct bench_run run = { .settings = &settings, .cpus = { .count = 2 }, .usable_cpus = 1.5, .cells = cells, .count = CELLS };
 
 	for (size_t i = 0; i < CELLS; i++)
 		fill_cell(&cells[i], i);
@@ -375,6 +375,60 @@ static void what_was_written_is_read_back(void **state)
 	cli_reading_close(&reading);
 }
 
+/* One group: ours, its bound, two peers. */
+static json_t *report_with_a_bound(void)
+{
+	static struct bench_cell more[4];
+	struct bench_run run = make_run();
+	json_t *report;
+
+	memcpy(more, cells, 3 * sizeof(cells[0]));
+	more[3] = more[2];
+	more[2] = more[1];
+	more[1] = more[0];
+	more[1].name = bench_token_ring.name;
+	more[1].ours = false;
+	more[1].bound = true;
+	more[1].rounds[0].ops_per_s = more[1].rounds[1].ops_per_s = 1e6;
+	bench_sample_median(&more[1].median, more[1].rounds, ROUNDS);
+	run.cells = more;
+	run.count = 4;
+	report = bench_report_json(&run, make_machine());
+	assert_non_null(report);
+	return report;
+}
+
+static void a_bound_is_read_back_and_is_no_peer(void **state)
+{
+	json_t *written = report_with_a_bound(), *again;
+	struct cli_reading reading;
+	struct bench_error error;
+	char *text;
+
+	(void)state;
+	write_file(paths[0], written);
+	if (cli_reading_open(&reading, paths[0], &error) != 0)
+		fail_msg("%s", error.text);
+	again = bench_report_json(&reading.run, json_incref(reading.machine));
+	assert_true(json_equal(json_object_get(again, "cells"), json_object_get(written, "cells")));
+	json_decref(again);
+	json_decref(written);
+	assert_ptr_equal(bench_group_best_peer(&reading.run, 0, 4), &reading.run.cells[3]);
+	assert_ptr_equal(bench_cell_bound(&reading.run, &reading.run.cells[0]), &reading.run.cells[1]);
+
+	text = text_of(write_page, &reading.run);
+	assert_non_null(strstr(text, "token_ring (bound)</th>"));
+	assert_non_null(strstr(text, "token_ring: no lock, but the bound"));
+	assert_non_null(strstr(text, "gsync_mutex ÷ token_ring: 0.002"));
+	assert_non_null(strstr(text, "<g class=\"any\"><path stroke-dasharray=\"1 3\""));
+	free(text);
+	text = text_of(write_markdown, &reading.run);
+	assert_int_equal(count_of(text, "| token_ring (bound) |"), 4); /* not where ours are compared */
+	assert_non_null(strstr(text, "\n÷ bound of strict order"));
+	free(text);
+	cli_reading_close(&reading);
+}
+
 static void what_one_file_skipped_another_may_have(void **state)
 {
 	json_t *report = part_of_report(0, CELLS);
@@ -427,7 +481,9 @@ static void change(json_t *report, const char *where, json_t *value)
 	for (step = strsep(&rest, "/"); (next = strsep(&rest, "/")) != NULL; step = next)
 		report = json_is_array(report) ? json_array_get(report, (size_t)atoi(step)) : json_object_get(report, step);
 	assert_non_null(report);
-	if (json_is_array(report))
+	if (json_is_array(report) && value == NULL)
+		assert_int_equal(json_array_remove(report, (size_t)atoi(step)), 0);
+	else if (json_is_array(report))
 		assert_int_equal(json_array_set_new(report, (size_t)atoi(step), value), 0);
 	else if (value == NULL)
 		assert_int_equal(json_object_del(report, step), 0);
@@ -465,6 +521,8 @@ static void a_file_that_is_none_of_ours_is_refused_by_name(void **state)
 		{ "settings/rounds", json_integer(3), "number of rounds must not be 2" },
 		{ "settings/rounds", json_string("2"), "Expected integer" },
 		{ "settings/pin", json_string("nonsense"), "pin" },
+		{ "settings/usable_cpus", json_real(2.5), "usable_cpus must not be 2.5" },
+		{ "settings/ramp", json_true(), "--ramp" },
 		{ "settings/seconds", json_real(-1), "seconds" },
 		{ "settings/locks/0", json_string("<b>"), "no name of a lock" },
 		{ "settings/scenarios_skipped/0", json_string("nonsense"), "scenarios_skipped" },
@@ -475,6 +533,8 @@ static void a_file_that_is_none_of_ours_is_refused_by_name(void **state)
 		{ "cells/0/lock", json_string("nonsense"), "nonsense" },
 		{ "cells/0/kind", json_string("nonsense"), "nonsense" },
 		{ "cells/0/scenario", json_string("nonsense"), "nonsense" },
+		{ "cells/0/bound", json_true(), "unknown bound: gsync_mutex" },
+		{ "cells/0/bound", json_integer(1), "a cell" },
 		{ "cells/0/threads", json_integer(0), "threads must not be 0" },
 		{ "cells/0/threads", json_integer(5000), "threads must not be 5000" },
 		{ "cells/0/cs_ns", json_integer(-1), "cs_ns" },
@@ -485,10 +545,19 @@ static void a_file_that_is_none_of_ours_is_refused_by_name(void **state)
 		{ "cells/0/rounds/0/timeline/0", json_integer(1), "timeline" },
 		{ "cells/0/rounds/0/timeline/0/t_ms", json_real(-1), "t_ms" },
 	};
+	/* A bound that is alone, or beside what it does not bound. */
+	const struct wrong lonely[] = {
+		{ "cells/0", NULL, "follows no lock" },
+		{ "cells/1/threads", json_integer(2), "follows no lock" },
+		{ "cells/1/cs_ns", json_integer(7), "follows no lock" },
+		{ "cells/1/bound", NULL, "unknown lock: token_ring" },
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
 		assert_refused(&wrong[i], part_of_report(0, CELLS), 0, paths[0]);
+	for (size_t i = 0; i < sizeof(lonely) / sizeof(lonely[0]); i++)
+		assert_refused(&lonely[i], report_with_a_bound(), 0, paths[0]);
 }
 
 static void files_that_do_not_belong_together_are_refused(void **state)
@@ -570,6 +639,7 @@ int main(void)
 		cmocka_unit_test(the_document_has_a_table_of_everything),
 		cmocka_unit_test(every_scenario_is_explained),
 		cmocka_unit_test(what_was_written_is_read_back),
+		cmocka_unit_test(a_bound_is_read_back_and_is_no_peer),
 		cmocka_unit_test(what_one_file_skipped_another_may_have),
 		cmocka_unit_test(several_files_become_one_run),
 		cmocka_unit_test(a_file_that_is_none_of_ours_is_refused_by_name),
