@@ -39,3 +39,20 @@ uint32_t *gsync_process_word(enum gsync_process_word which)
 	errno = caller_errno;
 	return page ? page + which : NULL;
 }
+
+#define MARK_MOST 127u
+
+uint32_t gsync_process_mark(void)
+{
+	static uint32_t last; /* inherited by children: that of the nearest ancestor that had one */
+	uint32_t *own = gsync_process_word(GSYNC_PROCESS_MARK);
+	uint32_t mark = own ? __atomic_load_n(own, __ATOMIC_RELAXED) : 0;
+
+	if (own && mark == 0) {
+		uint32_t fresh = __atomic_add_fetch(&last, 1u, __ATOMIC_RELAXED) % MARK_MOST + 1;
+
+		if (__atomic_compare_exchange_n(own, &mark, fresh, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+			mark = fresh;
+	}
+	return mark;
+}

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 enum gsync_process_word {
-	GSYNC_PROCESS_MARK,  /* primitives/lockword.c */
+	GSYNC_PROCESS_MARK,  /* gsync_process_mark() */
 	GSYNC_PROCESS_CLAIM, /* detect/tuning.c */
 };
 
@@ -15,5 +15,11 @@ enum gsync_process_word {
  * had, from a kernel before 4.14 or without memory. Keeps errno.
  */
 uint32_t *gsync_process_word(enum gsync_process_word which);
+
+/*
+ * This process as a number from 1 to 127 that it does not share with its nearest
+ * 126 ancestors; 0 = no such number is to be had. Keeps errno.
+ */
+uint32_t gsync_process_mark(void);
 
 #endif

@@ -33,6 +33,7 @@
 #define LOOKS_PER_CPUS 6u
 #define SLOW_YIELD_NS 500000u
 #define RECESS_NS 10000000u /* until pressure, which forbids yields altogether, has been noticed */
+#define TRIAL_WINDOW_NS 150000u
 #define THROTTLED_NS 400000000u /* some periods of a quota */
 #define BLIND_RECESS_NS 100000000u /* where it cannot be */
 
@@ -51,6 +52,8 @@ const struct gsync_published gsync_untuned = {
 		.pressed_most = 60000000,
 		.throttled_most = THROTTLED_NS,
 		.repair_ns = 2000000,
+		.turn_ns = 1000000,
+		.ticks_per_ns = 1,
 		.backoff = 4,
 		.eager = 1,
 		.yield_places = 8,
@@ -169,6 +172,8 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->pressed_most = (uint64_t)(profile->look_ns * 1.5 * ticks_per_ns);
 	out->throttled_most = (uint64_t)(THROTTLED_NS * ticks_per_ns);
 	out->repair_ns = profile->repair_ns;
+	out->turn_ns = profile->fair_ns;
+	out->ticks_per_ns = ticks_per_ns;
 	out->backoff = backoff < 1 ? 1 : backoff > 1000 ? 1000 : (uint32_t)backoff;
 	out->eager = profile->eager;
 	out->yield_places = profile->yield_places;
@@ -308,6 +313,7 @@ static void measure(void)
 	gsync_calibrate(&gsync_source_machine, &conditions.calibration);
 	gsync_hypervisor_glance(&gsync_source_machine, &conditions.guest, &conditions.dedicated);
 	__atomic_store_n(&gsync_clock_counter_usable, conditions.calibration.counter_trusted, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.window, in_ticks(TRIAL_WINDOW_NS), __ATOMIC_RELAXED);
 	read_cpus();
 	read_pressure();
 	derive_and_publish(true);

@@ -30,7 +30,9 @@ struct gsync_tuning {
 	uint64_t yield_recess; /* then nobody yields for this long */
 	uint64_t pressed_most; /* pressure lasts no longer than this, unless it is found again */
 	uint64_t throttled_most; /* the same of throttling */
+	double ticks_per_ns;
 	uint32_t repair_ns;
+	uint32_t turn_ns;
 	uint32_t backoff;
 	uint32_t eager;
 	uint32_t yield_places;
@@ -51,6 +53,7 @@ struct gsync_live {
 	uint64_t look_interval; /* in ticks; next_look is never further ahead, unless the clock was set back; 0 = never look */
 	uint64_t pressed_until; /* there is pressure, if this lies ahead; in ticks, 0 = none */
 	uint64_t throttled_until; /* the same, for quotas that stop this process */
+	uint64_t window; /* of a trial (primitives/solo.c), in ticks; 0 = no trials */
 	uint32_t pressure;	/* percent, for display */
 };
 

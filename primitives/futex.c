@@ -29,22 +29,25 @@ static long call(uint32_t *word, int operation, bool shared, uint32_t value, con
 	return syscall(SYS_futex, word, operation, value, deadline, NULL, channels);
 }
 
-bool gsync_futex_wait(uint32_t *word, uint32_t expected, uint32_t channels, const struct timespec *deadline,
-		      bool shared)
+enum gsync_sleep gsync_futex_wait(uint32_t *word, uint32_t expected, uint32_t channels, const struct timespec *deadline,
+				  bool shared)
 {
 	int caller_errno = errno;
-	bool timed_out = false;
+	enum gsync_sleep sleep = GSYNC_SLEEP_WOKEN;
 
 	/* The kernel calls a time before the start of its clock invalid; for us it is merely over. */
 	if (deadline && deadline->tv_sec < 0)
-		return true;
+		return GSYNC_SLEEP_TIMED_OUT;
 	if (call(word, FUTEX_WAIT_BITSET, shared, expected, deadline, channels) < 0) {
 		if (errno == ENOSYS || errno == EPERM)
 			no_futex();
-		timed_out = errno == ETIMEDOUT;
+		if (errno == ETIMEDOUT)
+			sleep = GSYNC_SLEEP_TIMED_OUT;
+		else if (errno == EAGAIN || errno == EINTR)
+			sleep = GSYNC_SLEEP_NONE;
 	}
 	errno = caller_errno;
-	return timed_out;
+	return sleep;
 }
 
 int gsync_futex_wake(uint32_t *word, int count, uint32_t channels, bool shared)

@@ -23,11 +23,16 @@
 
 /*
  * Sleeps while *WORD is EXPECTED, until a wake-up on one of CHANNELS, DEADLINE
- * (absolute, CLOCK_MONOTONIC; NULL = none), or for no reason. Returns true
- * when the deadline ended the sleep: then no wake-up was spent on this thread.
+ * (absolute, CLOCK_MONOTONIC; NULL = none), or for no reason.
  */
-bool gsync_futex_wait(uint32_t *word, uint32_t expected, uint32_t channels, const struct timespec *deadline,
-		      bool shared);
+enum gsync_sleep {
+	GSYNC_SLEEP_WOKEN,     /* or for no reason; in the other cases no wake-up was spent on this thread */
+	GSYNC_SLEEP_NONE,      /* *WORD was not EXPECTED, or a signal came */
+	GSYNC_SLEEP_TIMED_OUT,
+};
+
+enum gsync_sleep gsync_futex_wait(uint32_t *word, uint32_t expected, uint32_t channels, const struct timespec *deadline,
+				  bool shared);
 
 /*
  * Wakes up to COUNT sleepers that listen on one of CHANNELS; returns how many.

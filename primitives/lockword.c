@@ -7,28 +7,35 @@
  *   L  held, or granted          W  somebody may sleep: the next unlock must wake one
  *   P  one sleeper, the guard,   H  the holder is handing over: it is waking a sleeper
  *      has a timeout             G  granted: nobody holds it, whoever has slept may take it
- *   S  process-shared, constant; not shown below. H and G only with L and W; a free lock has L = 0.
+ *   A  solo: one runs alone with the lock, the others sleep until it is their turn
+ *   M  measured: unlocks are counted. The holder sets and clears both, at any time (primitives/solo.c)
+ *   S  process-shared, constant: then A, M and P are 0 for ever
+ *   H and G only with L and W, G only without A; a free lock has L = 0. A, M and S stay as they are where not shown.
  *
  *   from      to          by
  *   -  …      L …         any thread, where L = 0
  *   -  …      L W …       a waiter that has slept; if it is the guard it clears P in the same step
  *   L         L W P       a waiter, before it sleeps, where W = P = 0: it becomes the guard
  *   L …       L W …       a waiter, before it sleeps, else; one that has slept before clears H
+ *   A …       A … P       solo: a waiter, before it sleeps, if L = 0 or W = 0 or it was woken: where P = 0 the guard
+ *   A L W …   A L W …     solo: any other waiter sleeps on the word as it is
+ *   A …       …           solo: a waiter that could not have its turn, time after time; from here on as without A
  *   L …       - …         plain unlock, which read W = H = G = S = 0: a store to L's byte, the rest stays as it is
- *   L …       - …         any other unlock: clears L, W and H in one step; where W was set it wakes one
+ *   L …       - …         any other unlock: clears L, W and H in one step; where W was set it wakes one, or two
  *   L W P     W P         or, where that spares a wake-up and there is a guard: the guard will look
+ *   A L W P   A P         solo: the same, and W is not needed either
  *   L W …     L W H …     hand-over, first step; then it wakes one
  *   L W H …   L W G …     hand-over, second step, if a sleeper was woken and H still stands
- *   L W G …   L W …       a waiter that has slept: it has the lock; if it is the guard it clears P
+ *   L W G …   L W …       a waiter that has slept, or seen G for long: it has the lock; the guard clears P
  *   L …       L …         a waiter gives up: clears H; the guard clears W and P; if it has slept, it wakes one
  *
  * Exclusion: L goes from 0 to 1 by read-modify-writes only. L W G has no holder;
  * the compare-and-swap that clears G has one winner.
  *
  * No wake-up is lost.
- * (1) A waiter sleeps only on a word in which it has seen L and W; futex compares
- * the word again. So a release that comes before the sleep changes the word, and
- * one that comes after, except in (4), sees W.
+ * (1) Without A, a waiter sleeps only on a word in which it has seen L and W; futex
+ * compares the word again. So a release that comes before the sleep changes the
+ * word, and one that comes after, except in (4) and (5), sees W.
  * (2) A release that clears W wakes one; and who has slept stands for all that
  * still sleep: it acquires with W set, or sets W before it sleeps again, or wakes
  * another when it gives up.
@@ -39,14 +46,24 @@
  * set W and fall asleep. Then W went from 0 to 1 during this tenure, by a waiter,
  * so P was set before or by it: there is a guard, which sleeps repair_ns at the
  * most before it looks again, and remains the guard until it holds the lock with
- * W set, or gives up. W = 1 with P = 0 means that the holder set W itself when it
- * acquired, so its unlock sees it. Hence "free, and all asleep" implies a guard,
- * the wait is bounded by repair_ns and the time until the guard gets a CPU, and no
- * other sleeper needs a timeout. A guard that gives up clears W and P together, so
- * that the one it wakes, standing for the rest, becomes the guard if it sleeps again.
+ * W set, or gives up. W = 1 with L = 1 and P = 0 means that the holder set W itself
+ * when it acquired, so its unlock sees it. Hence "free, and all asleep" implies a
+ * guard, the wait is bounded by repair_ns and the time until the guard gets a CPU,
+ * and no other sleeper needs a timeout. A guard that gives up clears W and P
+ * together, so that the one it wakes, standing for the rest, becomes the guard if
+ * it sleeps again.
  * (5) A release that spares the wake-up has seen this process's P while it held L:
  * so there was a guard, which cannot have acquired since. Either it still is the
  * guard, as in (4), or it has given up and woken one, as in (2).
+ * (6) Solo: who sleeps does so on a word with this process's P, set before or in the
+ * same step, and is stood for by the guard as in (5), whether W is set or not; or on
+ * one with L and W and without P, as in (1). Who was woken and sleeps again becomes
+ * the guard or has found one. When the guard acquires it sets W in the step that
+ * clears P. That A comes or goes changes none of this; who ends solo after a trial
+ * wakes one all the same, so that the others need not wait for the guard.
+ * Nobody starves: a sleeper is woken in the order of sleep, whenever a guard has had
+ * its turn; from then on its own turn comes with the clock, whoever is the guard. A
+ * waiter that cannot have its turn, time after time, ends solo.
  *
  * Fork. The child inherits P, but not the guard. So P is a number that a process
  * does not share with its ancestors; a waiter that finds another's takes it for 0.
@@ -74,14 +91,19 @@
 
 #include "detect/process.h"
 #include "primitives/futex.h"
+#include "primitives/solo.h"
 #include "primitives/spin.h"
 
 #define L GSYNC_LOCKWORD_L_
-#define P (0xffu << 8)
+#define P (0x7fu << 8)
+#define A GSYNC_SOLO
+#define M GSYNC_MEASURED
 #define W (1u << 16)
 #define H (1u << 17)
 #define G (1u << 18)
 #define S (1u << 24)
+
+#define WATCHES_PER_WINDOW 64 /* a window is one of a trial's: primitives/solo.c */
 
 #if GSYNC_LOCKWORD_PLAIN_STORE_ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "the header's bytes are those of a little-endian machine"
@@ -100,29 +122,24 @@ int gsync_lockword_destroy(gsync_lockword_t *lock)
 	return (__atomic_load_n(&lock->word, __ATOMIC_ACQUIRE) & L) == 0 ? 0 : EBUSY;
 }
 
-/*
- * This process as a value of P: one more than the nearest ancestor that had one.
- * Comes round after 255. 0 = unknown: then every waiter that sets W is a guard.
- */
+/* This process as a value of P; 0 = unknown: then every waiter that sets W is a guard, and there is no solo. */
 static uint32_t process_mark(void)
 {
-	static uint32_t last; /* inherited by children */
-	uint32_t *own = gsync_process_word(GSYNC_PROCESS_MARK);
-	uint32_t mark = own ? __atomic_load_n(own, __ATOMIC_RELAXED) : 0;
-
-	if (own && mark == 0) {
-		uint32_t fresh = __atomic_add_fetch(&last, 1u, __ATOMIC_RELAXED) % 255 + 1;
-
-		if (__atomic_compare_exchange_n(own, &mark, fresh, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
-			mark = fresh;
-	}
-	return mark << 8;
+	return gsync_process_mark() << 8;
 }
 
 /* What a waiter knows of its own past. */
 struct waiter {
+	bool timed; /* it has a deadline */
 	bool has_slept;
+	bool takes_grants; /* it has slept, or the grant is overdue */
+	bool woken; /* by somebody: as a rule it was the one that had slept longest */
 	bool guard;
+	bool its_turn; /* solo: it has slept until its turn */
+	uint32_t failed_turns;
+	bool found_idle; /* on its turn, nobody used the lock */
+	uint64_t turn; /* solo: when it will be, in ns of the monotonic clock; 0 = not known yet */
+	uint64_t now;  /* in ticks, at its last look at the lock while it spun */
 };
 
 static uint32_t look(gsync_lockword_t *lock)
@@ -137,12 +154,12 @@ static bool change(gsync_lockword_t *lock, uint32_t seen, uint32_t to, int order
 
 static bool can_take(uint32_t seen, const struct waiter *self)
 {
-	return (seen & L) == 0 || (self->has_slept && (seen & G) != 0);
+	return (seen & L) == 0 || (self->takes_grants && (seen & G) != 0);
 }
 
 static bool take(gsync_lockword_t *lock, uint32_t seen, const struct waiter *self)
 {
-	if (!self->has_slept)
+	if (!self->has_slept && (seen & G) == 0)
 		return gsync_lockword_take_(lock);
 	return change(lock, seen, (seen & ~(self->guard ? G | P : G)) | L | W, __ATOMIC_ACQUIRE);
 }
@@ -168,6 +185,15 @@ static uint64_t pressed_patience(const struct gsync_tuning *tuning)
 	return learned < tuning->pressed_spin ? learned : tuning->pressed_spin;
 }
 
+#define PATIENCES_PER_SPIN 4 /* in a turn: it need not see more than a few critical sections as short as solo's are */
+
+static uint64_t patience(const struct gsync_tuning *tuning, const struct waiter *self, bool pressed)
+{
+	if (self->its_turn)
+		return tuning->spin / PATIENCES_PER_SPIN;
+	return pressed ? pressed_patience(tuning) : tuning->spin;
+}
+
 static void learn(uint64_t waited)
 {
 	uint32_t wait = waited < UINT32_MAX / 8 ? (uint32_t)waited : UINT32_MAX / 8;
@@ -175,25 +201,69 @@ static void learn(uint64_t waited)
 	usual_wait = (usual_wait == 0 ? wait : (usual_wait * 7 + wait) / 8) + 1;
 }
 
+/* Whether nobody uses the lock: it is seen to be free for longer than who is alone with it leaves it. */
+static bool stays_free(gsync_lockword_t *lock)
+{
+	struct gsync_spin watch;
+
+	gsync_spin_start(&watch, __atomic_load_n(&gsync_live.window, __ATOMIC_RELAXED) / WATCHES_PER_WINDOW, 1);
+	do {
+		if ((look(lock) & L) != 0)
+			return false;
+	} while (gsync_spin_again(&watch));
+	return true;
+}
+
+/*
+ * Whether somebody is alone with the lock and is to remain so: whoever comes then
+ * sleeps, and whoever has slept leaves the lock alone until its turn, even where
+ * it happens to be free at this moment.
+ */
+static bool must_not_disturb(uint32_t seen, const struct waiter *self)
+{
+	return (seen & A) != 0 && !self->its_turn && ((seen & L) != 0 || self->has_slept);
+}
+
+/*
+ * In a crowd, which is more of our own threads than CPUs, a time slice spent in
+ * waiting is one that the holder may lack, and whole time slices are long waits for
+ * all the others. So who has to wait lets another thread run: after a while,
+ * when the lock's holder has probably been put off its CPU, or at once when it has
+ * had the CPU for a turn. Where nobody else wants to run this costs next to nothing.
+ */
+#define WHILES_PER_PATIENCE 8
+#define TURNS_PER_FAIR 4
+
+static bool should_make_room(const struct gsync_spin *spin, const struct gsync_tuning *tuning)
+{
+	uint64_t turn = spin->now - gsync_turn_began;
+	uint64_t a_while = tuning->spin / WHILES_PER_PATIENCE;
+
+	return turn > tuning->fair / TURNS_PER_FAIR || (gsync_spin_elapsed(spin) > a_while && turn > a_while);
+}
+
 /* Spins until the lock is taken (true) or patience ends. */
-static bool spin(gsync_lockword_t *lock, const struct waiter *self)
+static bool spin(gsync_lockword_t *lock, struct waiter *self)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
 	bool pressed = gsync_is_pressed(&tuning);
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, pressed ? pressed_patience(&tuning) : tuning.spin, tuning.backoff);
+	gsync_spin_start(&spin, patience(&tuning, self, pressed), tuning.backoff);
 	do {
 		uint32_t seen = look(lock);
 
+		if (must_not_disturb(seen, self) && !stays_free(lock))
+			return false;
 		if (can_take(seen, self) && take(lock, seen, self)) {
 			if (pressed)
 				learn(gsync_spin_elapsed(&spin));
+			self->now = spin.now;
 			return true;
 		}
 		/* Granted to those who have slept: make room for them. */
-		if ((seen & G) != 0)
-			gsync_spin_yield();
+		if ((seen & G) != 0 || (!pressed && should_make_room(&spin, &tuning)))
+			gsync_spin_make_room(&spin, self->timed ? UINT64_MAX : tuning.spin_floor);
 	} while (gsync_spin_again(&spin));
 	/* The next wait gets the whole patience: perhaps critical sections are longer here. */
 	if (pressed)
@@ -222,10 +292,24 @@ static int give_up(gsync_lockword_t *lock, const struct waiter *self)
 	return ETIMEDOUT;
 }
 
-/* The guard's next look, or DEADLINE if that is sooner. Returns whether it is DEADLINE. */
-static bool next_look(struct timespec *next, const struct timespec *deadline)
+/*
+ * A turn fails where the lock is held for long, or its holder is not on a CPU: as a
+ * rule because the one whose turn it is has pushed it off. So it tries again soon.
+ */
+#define RETRIES_PER_TURN 16u
+#define FAILED_TURNS_MOST 32u
+
+/* When SELF looks again by itself; sooner where DEADLINE is. Returns whether it is DEADLINE. */
+static bool next_look(struct waiter *self, bool solo, const struct timespec *deadline, struct timespec *next)
 {
-	*next = gsync_deadline_in(gsync_tuning().repair_ns);
+	struct gsync_tuning tuning = gsync_tuning();
+	uint64_t now = gsync_monotonic_ns();
+
+	if (!solo)
+		self->turn = 0;
+	else if (self->turn == 0)
+		self->turn = now + (self->failed_turns > 0 ? tuning.turn_ns / RETRIES_PER_TURN : tuning.turn_ns);
+	*next = gsync_timespec(solo ? self->turn : now + tuning.repair_ns);
 	if (!deadline || gsync_deadline_before(next, deadline))
 		return false;
 	*next = *deadline;
@@ -258,13 +342,17 @@ static void guard_looked(bool is_free)
 	__atomic_store_n(&found_free, times, __ATOMIC_RELAXED);
 }
 
+static bool has_guard(uint32_t seen)
+{
+	return (seen & (W | S)) == W && (seen & P) != 0 && (seen & P) == process_mark();
+}
+
 static bool spares_wake_up(uint32_t seen)
 {
 	struct gsync_tuning tuning;
 	uint64_t now;
 
-	if (__atomic_load_n(&gsync_live.throttled_until, __ATOMIC_RELAXED) == 0 || (seen & (W | S)) != W || (seen & P) == 0 ||
-	    (seen & P) != process_mark())
+	if (__atomic_load_n(&gsync_live.throttled_until, __ATOMIC_RELAXED) == 0 || !has_guard(seen))
 		return false;
 	tuning = gsync_tuning();
 	now = gsync_ticks();
@@ -276,72 +364,144 @@ static bool spares_wake_up(uint32_t seen)
 	return false;
 }
 
+/* What the word is to be while this thread sleeps on it; BECOMES_GUARD: by this. */
+static uint32_t asleep(uint32_t seen, const struct waiter *self, bool *becomes_guard)
+{
+	uint32_t sleeping = self->has_slept ? seen & ~H : seen;
+	uint32_t mark;
+
+	*becomes_guard = false;
+	if (!GSYNC_LOCKWORD_PLAIN_STORE_ || (seen & S) != 0)
+		return sleeping | W;
+	/* Where one cannot have its turn, because the lock is held for long, solo ends. */
+	if (self->failed_turns + self->its_turn >= FAILED_TURNS_MOST)
+		seen = sleeping &= ~(A | M);
+	/* Solo: one that was woken comes first, lest two threads take turns as guard while the others sleep. */
+	if ((seen & (L | W)) == (L | W) && !((seen & A) != 0 && self->woken))
+		return sleeping;
+	mark = process_mark();
+	*becomes_guard = !self->guard && (mark == 0 || (seen & P) != mark);
+	sleeping = (sleeping & ~P) | mark;
+	/* Solo: W would only have the holder look. */
+	return (seen & A) != 0 && mark != 0 ? sleeping : sleeping | W;
+}
+
 /* Sleeps, if SEEN still stands. Returns true when DEADLINE ended it. */
 static bool sleep_on(gsync_lockword_t *lock, uint32_t seen, struct waiter *self, const struct timespec *deadline)
 {
 	bool shared = (seen & S) != 0;
-	uint32_t sleeping = (self->has_slept ? seen & ~H : seen) | W;
-	bool becomes_guard = false;
+	bool becomes_guard;
+	uint32_t sleeping = asleep(seen, self, &becomes_guard);
+	bool solo = (sleeping & A) != 0;
+	bool is_deadline = true;
 	struct timespec next;
-	bool is_deadline;
+	enum gsync_sleep sleep;
 
-	if (GSYNC_LOCKWORD_PLAIN_STORE_ && !shared && (seen & W) == 0) {
-		uint32_t mark = process_mark();
-
-		becomes_guard = mark == 0 || (seen & P) != mark;
-		sleeping = (sleeping & ~P) | mark;
-	}
 	if (sleeping != seen && !change(lock, seen, sleeping, __ATOMIC_RELAXED))
 		return false;
 	self->guard |= becomes_guard;
 	self->has_slept = true;
-	if (!self->guard)
-		return gsync_futex_wait(&lock->word, sleeping, GSYNC_ANYBODY, deadline, shared);
-	is_deadline = next_look(&next, deadline);
-	if (!gsync_futex_wait(&lock->word, sleeping, GSYNC_ANYBODY, &next, shared))
-		return false;
-	guard_looked((look(lock) & L) == 0);
-	return is_deadline;
+	self->takes_grants = true;
+	self->failed_turns += self->its_turn;
+	self->its_turn = false;
+	if (!self->guard && !(solo && self->woken)) {
+		sleep = gsync_futex_wait(&lock->word, sleeping, GSYNC_ANYBODY, deadline, shared);
+	} else {
+		is_deadline = next_look(self, solo, deadline, &next);
+		sleep = gsync_futex_wait(&lock->word, sleeping, GSYNC_ANYBODY, &next, shared);
+	}
+	self->woken |= sleep == GSYNC_SLEEP_WOKEN;
+	if (sleep != GSYNC_SLEEP_TIMED_OUT || is_deadline)
+		return sleep == GSYNC_SLEEP_TIMED_OUT;
+	self->its_turn = solo;
+	self->turn = 0;
+	self->found_idle = stays_free(lock);
+	if (!solo)
+		guard_looked(self->found_idle);
+	return false;
 }
+
+static enum gsync_turn turn_of(const struct waiter *self)
+{
+	if (!self->its_turn)
+		return GSYNC_NO_TURN;
+	return self->found_idle ? GSYNC_TURN_IDLE : GSYNC_TURN_BUSY;
+}
+
+/* After so much waiting for a grant to be taken: whoever was woken for it has got no CPU. */
+#define OVERDUE_PATIENCES 3u
 
 int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *deadline)
 {
-	struct waiter self = { false, false };
+	struct waiter self = { .timed = deadline != NULL };
+	uint32_t grants_seen = 0;
 
 	if (deadline && !gsync_deadline_valid(deadline))
 		return EINVAL;
 	while (!spin(lock, &self)) {
 		uint32_t seen = look(lock);
 
+		if ((seen & G) != 0 && !self.takes_grants) {
+			self.takes_grants = ++grants_seen == OVERDUE_PATIENCES;
+			continue;
+		}
 		/* Who has slept stands for the others that sleep, and has no time for anything else. */
 		if (!self.has_slept)
 			gsync_patience_ended(deadline);
-		if (can_take(seen, &self))
+		if (can_take(seen, &self) && !must_not_disturb(seen, &self))
 			continue;
 		if ((deadline && gsync_deadline_passed(deadline)) || sleep_on(lock, seen, &self, deadline))
 			return give_up(lock, &self);
 	}
+	if (GSYNC_LOCKWORD_PLAIN_STORE_ && (look(lock) & S) == 0)
+		gsync_solo_waited(lock, self.now, turn_of(&self));
 	return 0;
+}
+
+/* Beside others who want our CPUs, it may be long until the one that is woken runs; perhaps a second runs sooner. */
+static int wakes(void)
+{
+	const struct gsync_tuning tuning = gsync_tuning();
+
+	return gsync_is_pressed(&tuning) ? 2 : 1;
 }
 
 void gsync_lockword_unlock_slow(gsync_lockword_t *lock)
 {
+	bool solo_ends = (look(lock) & M) != 0 && gsync_solo_count(lock);
+	uint32_t seen = look(lock);
 	uint32_t held;
 
-	if (spares_wake_up(look(lock))) {
+	/* What is measured is to be as fast as what is not. */
+	if (GSYNC_LOCKWORD_PLAIN_STORE_ && !solo_ends && (seen & (W | H | G | S)) == 0) {
+		__atomic_store_n(&lock->byte[0], (uint8_t)0, __ATOMIC_RELEASE);
+		return;
+	}
+	if (!solo_ends && (seen & A) == 0 && spares_wake_up(seen)) {
 		__atomic_fetch_and(&lock->word, ~(L | H), __ATOMIC_RELEASE);
 		return;
 	}
 	held = __atomic_fetch_and(&lock->word, ~(L | W | H), __ATOMIC_RELEASE);
-	if ((held & W) != 0)
-		gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, (held & S) != 0);
+	if (solo_ends || ((held & W) != 0 && !((seen & A) != 0 && has_guard(seen))))
+		gsync_futex_wake(&lock->word, wakes(), GSYNC_ANYBODY, (held & S) != 0);
+}
+
+/* Not while somebody is alone with it: there the guard's turn comes as often. */
+static bool may_hand_over(uint32_t seen)
+{
+	return (seen & (W | S | A)) == W;
+}
+
+bool gsync_lockword_may_hand_over(const gsync_lockword_t *lock)
+{
+	return may_hand_over(__atomic_load_n(&lock->word, __ATOMIC_RELAXED));
 }
 
 bool gsync_lockword_hand_over(gsync_lockword_t *lock)
 {
 	uint32_t seen = look(lock);
 
-	if ((seen & (W | S)) != W || !change(lock, seen, seen | H, __ATOMIC_RELAXED))
+	if (!may_hand_over(seen) || !change(lock, seen, seen | H, __ATOMIC_RELAXED))
 		return false;
 	if (gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, false) == 0 ||
 	    !change(lock, seen | H, seen | G, __ATOMIC_RELEASE))

@@ -19,6 +19,9 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *dead
 /* Releases a lock that the plain store may not, and wakes a sleeper. */
 void gsync_lockword_unlock_slow(gsync_lockword_t *lock);
 
+/* Whether it is worth asking for the time: somebody sleeps, and could take a hand-over. */
+bool gsync_lockword_may_hand_over(const gsync_lockword_t *lock);
+
 /*
  * Gives the held lock to a waiter that has slept; false when that cannot be done, and the lock is still held. Never
  * done for a process-shared lock: the one who is to take it could be killed.

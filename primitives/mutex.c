@@ -47,6 +47,7 @@ static bool hand_over_due(gsync_mutex_t *mutex)
 void gsync_mutex_unlock_slow_(gsync_mutex_t *mutex)
 {
 	/* Only the holder reads and writes the clock, so the lock itself orders it. */
-	if (!hand_over_due(mutex) || !gsync_lockword_hand_over(&mutex->lock))
+	if (!gsync_lockword_may_hand_over(&mutex->lock) || !hand_over_due(mutex) ||
+	    !gsync_lockword_hand_over(&mutex->lock))
 		gsync_lockword_unlock_slow(&mutex->lock);
 }

@@ -184,7 +184,9 @@ static bool nap(gsync_oticket_t *lock, const struct timespec *deadline)
 	bool last = deadline && gsync_deadline_before(deadline, &until);
 
 	/* Nobody changes or wakes flags: this is only a sleep. */
-	return gsync_futex_wait(&lock->flags, lock->flags, GSYNC_ANYBODY, last ? deadline : &until, is_shared(lock)) && last;
+	return gsync_futex_wait(&lock->flags, lock->flags, GSYNC_ANYBODY, last ? deadline : &until, is_shared(lock)) ==
+		       GSYNC_SLEEP_TIMED_OUT &&
+	       last;
 }
 
 /* Registers as a sleeper and sleeps once, unless it is TICKET's turn. Returns true when DEADLINE ended it. */
@@ -192,7 +194,7 @@ static bool sleep_on(gsync_oticket_t *lock, uint32_t ticket, const struct timesp
 {
 	uint64_t *turn = turn_of(lock, ticket);
 	uint64_t seen = __atomic_load_n(turn, __ATOMIC_RELAXED);
-	bool timed_out;
+	enum gsync_sleep sleep;
 
 	do {
 		if (gsync_oticket_is_turn_(seen, ticket))
@@ -200,10 +202,10 @@ static bool sleep_on(gsync_oticket_t *lock, uint32_t ticket, const struct timesp
 		if ((seen & SLEEPERS) == SLEEPERS)
 			return nap(lock, deadline); /* the count is full: 4095 sleep here already */
 	} while (!change(turn, &seen, seen + ONE_SLEEPER, __ATOMIC_RELAXED));
-	timed_out = gsync_futex_wait(gsync_upper_half(turn), (uint32_t)((seen + ONE_SLEEPER) >> 32), channel(ticket), deadline,
-				     is_shared(lock));
+	sleep = gsync_futex_wait(gsync_upper_half(turn), (uint32_t)((seen + ONE_SLEEPER) >> 32), channel(ticket), deadline,
+				 is_shared(lock));
 	__atomic_fetch_sub(turn, ONE_SLEEPER, __ATOMIC_RELAXED);
-	return timed_out;
+	return sleep == GSYNC_SLEEP_TIMED_OUT;
 }
 
 /* Marks TICKET as given up; false when its turn came first. */

@@ -5,7 +5,8 @@
  * The throttled yield: letting others run is the best thing a waiter can do
  * while its own threads crowd the CPUs, and the worst beside foreign work, to
  * which it would hand whole time slices. So one yield that was slow to come
- * back stops all threads of the process from yielding for a while.
+ * back, for the sake of others, stops all threads of the process from yielding
+ * for a while.
  */
 #include "primitives/spin.h"
 
@@ -39,8 +40,35 @@ void gsync_patience_ended(const struct timespec *deadline)
 	}
 }
 
-/* Until when nobody yields; in ticks. A race on it loses a hint, nothing more. */
+/* Until when nobody yields; in ticks. A race on it loses a hint, nothing more; so with the two below. */
 static uint64_t recess_end;
+
+/* When a slow yield was last looked into, in ticks, and how much CPU time this process had used by then, in ns. */
+static uint64_t looked_at;
+static uint64_t used_then;
+
+#define OWN_PERCENT 70u /* of our CPUs: who uses that much waits for itself */
+#define LOOK_YIELDS 20u /* slow ones: what other CPUs do is accounted at their next clock tick only */
+
+/*
+ * Whether a yield that came back at NOW, after long, let strangers run. Our own
+ * threads did if they have used up nearly all of what our CPUs had to give.
+ */
+static bool strangers_ran(const struct gsync_tuning *tuning, uint64_t now)
+{
+	uint64_t since = now - __atomic_load_n(&looked_at, __ATOMIC_RELAXED);
+	struct timespec used;
+	uint64_t own;
+
+	if (since < tuning->slow_yield * LOOK_YIELDS)
+		return false;
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
+		return true;
+	__atomic_store_n(&looked_at, now, __ATOMIC_RELAXED);
+	own = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+	own -= __atomic_exchange_n(&used_then, own, __ATOMIC_RELAXED);
+	return (double)own * tuning->ticks_per_ns * 100 < (double)since * tuning->usable_cpus * OWN_PERCENT;
+}
 
 bool gsync_spin_yield(void)
 {
@@ -53,7 +81,21 @@ bool gsync_spin_yield(void)
 		return false;
 	sched_yield();
 	after = gsync_ticks();
-	if (after - before > tuning.slow_yield)
+	if (after - before > tuning.slow_yield && strangers_ran(&tuning, after))
 		__atomic_store_n(&recess_end, after + tuning.yield_recess, __ATOMIC_RELAXED);
 	return true;
+}
+
+__thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
+
+void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most)
+{
+	uint64_t before = gsync_ticks();
+	uint64_t took = 0;
+
+	if (gsync_spin_yield())
+		took = gsync_ticks() - before;
+	gsync_turn_began = before + took;
+	if (took > charge_most)
+		spin->start += took - charge_most;
 }

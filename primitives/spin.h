@@ -71,4 +71,14 @@ static inline uint64_t gsync_spin_elapsed(const struct gsync_spin *spin)
  */
 bool gsync_spin_yield(void);
 
+/* When this thread last made room, in ticks. */
+extern __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
+
+/*
+ * The same as part of a spin, to whose budget no more than CHARGE_MOST of it
+ * counts: a yield that comes back at once is a way to spin, but what others did
+ * with this CPU meanwhile was not spent in vain. One who has a deadline charges all.
+ */
+void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most);
+
 #endif

@@ -12,7 +12,7 @@
 
 GSYNC_BEGIN_DECLS
 
-/* From the lowest byte: L locked; P a sleeper has a timeout; W, H, G who waits; S process-shared (constant). */
+/* From the lowest byte: L locked; P, A how sleepers wait; W, H, G who waits, M measured; S process-shared (constant). */
 typedef union gsync_lockword {
 	uint32_t word;
 	uint16_t half[2];

@@ -12,7 +12,8 @@
  * A waiter tests before it writes, PAUSEs with bounded backoff, and once its
  * spin budget is used up (the holder's vCPU is probably not running) it sleeps
  * in the kernel. On x86 the unlock of a process-private lock that nobody sleeps on
- * is one plain store, like pthread_spin_unlock's.
+ * is one plain store, like pthread_spin_unlock's. Very short critical sections, and
+ * crowds, are treated as gsync_mutex does.
  *
  * Order: none; whoever finds the lock free takes it. Not recursive.
  *

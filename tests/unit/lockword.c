@@ -4,12 +4,14 @@
 
 #include "detect/tuning.h"
 #include "primitives/lockword.h"
+#include "primitives/solo.h"
 
 #include <guestsync/mutex.h>
 #include <guestsync/profile.h>
 #include <guestsync/spinlock.h>
 
 #define SLEEPERS (1u << 16)
+#define GRANTED (1u << 18)
 
 static void spinlock_init_refuses_an_unknown_flag(void **state)
 {
@@ -358,7 +360,7 @@ static void a_throttled_process_wakes_seldom_and_the_guard_finds_the_lock(void *
 
 static void a_wake_up_is_not_spared_without_a_guard_of_this_process(void **state)
 {
-	static const uint32_t strangers[] = { 0, 0xff00, 0x5500 };
+	static const uint32_t strangers[] = { 0, 0x7f00, 0x5500 };
 	gsync_spinlock_t lock = GSYNC_SPINLOCK_INIT;
 
 	(void)state;
@@ -371,6 +373,107 @@ static void a_wake_up_is_not_spared_without_a_guard_of_this_process(void **state
 		gsync_spinlock_unlock(&lock);
 		assert_int_equal(lock.lock.word, strangers[i]);
 	}
+}
+
+static void *alone_and_aloud(void *argument)
+{
+	struct crowd *crowd = argument;
+
+	while (__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED) == 0) {
+		gsync_mutex_lock(&crowd->mutex);
+		gsync_mutex_unlock(&crowd->mutex);
+	}
+	return NULL;
+}
+
+/* Solo begins and ends under the feet of the waiters, timed ones among them: all get the lock, or give up in time. */
+static void solo_comes_and_goes_and_nobody_is_left_behind(void **state)
+{
+	struct crowd crowd = { GSYNC_MUTEX_INIT, 0, 0 };
+	pthread_t threads[4];
+	int got = 0;
+
+	(void)state;
+	if (!GSYNC_LOCKWORD_PLAIN_STORE_)
+		skip();
+	for (int i = 0; i < 4; i++)
+		threads[i] = test_thread(alone_and_aloud, &crowd);
+	for (int i = 0; i < 200; i++) {
+		struct timespec soon = test_deadline(i % 5);
+		int result;
+
+		gsync_mutex_lock(&crowd.mutex);
+		if (i % 2 == 0)
+			__atomic_fetch_or(&crowd.mutex.lock.word, GSYNC_SOLO, __ATOMIC_RELAXED);
+		else
+			__atomic_fetch_and(&crowd.mutex.lock.word, ~GSYNC_SOLO, __ATOMIC_RELAXED);
+		gsync_mutex_unlock(&crowd.mutex);
+		result = gsync_mutex_timedlock(&crowd.mutex, &soon);
+		assert_true(result == 0 || result == ETIMEDOUT);
+		if (result == 0) {
+			got++;
+			gsync_mutex_unlock(&crowd.mutex);
+		}
+	}
+	__atomic_store_n(&crowd.stop, 1u, __ATOMIC_RELAXED);
+	for (int i = 0; i < 4; i++)
+		test_join(threads[i]);
+	assert_in_range(got, 1, 200);
+	assert_int_equal(crowd.mutex.lock.word & 1, 0);
+}
+
+static void *holds_for_long(void *argument)
+{
+	struct crowd *crowd = argument;
+
+	while (__atomic_load_n(&crowd->stop, __ATOMIC_RELAXED) == 0) {
+		struct timespec end;
+
+		gsync_mutex_lock(&crowd->mutex);
+		__atomic_store_n(&crowd->done, 1u, __ATOMIC_RELEASE);
+		end = test_deadline(1);
+		while (!test_has_passed(&end))
+			;
+		gsync_mutex_unlock(&crowd->mutex);
+	}
+	return NULL;
+}
+
+/* Its turns fell into the long critical sections of one that let go of the mutex for nanoseconds only. */
+static void a_waiter_that_cannot_have_its_turn_ends_solo(void **state)
+{
+	struct crowd crowd = { GSYNC_MUTEX_INIT, 0, 0 };
+	pthread_t thread;
+
+	(void)state;
+	if (!GSYNC_LOCKWORD_PLAIN_STORE_)
+		skip();
+	crowd.mutex.lock.word = GSYNC_SOLO;
+	thread = test_thread(holds_for_long, &crowd);
+	test_until_count(&crowd.done, 1);
+	for (int i = 0; i < 5; i++) {
+		struct timespec late = test_deadline(10000);
+
+		assert_int_equal(gsync_mutex_timedlock(&crowd.mutex, &late), 0);
+		gsync_mutex_unlock(&crowd.mutex);
+	}
+	__atomic_store_n(&crowd.stop, 1u, __ATOMIC_RELAXED);
+	test_join(thread);
+}
+
+/* Whoever was woken for it has no CPU: in this test it does not even exist. */
+static void a_grant_that_nobody_takes_falls_to_one_who_waits(void **state)
+{
+	gsync_mutex_t mutex = GSYNC_MUTEX_INIT;
+	struct timespec late = test_deadline(10000);
+
+	(void)state;
+	mutex.lock.word = GRANTED | SLEEPERS | 1;
+	assert_int_equal(gsync_mutex_timedlock(&mutex, &late), 0);
+	assert_false(test_has_passed(&late));
+	assert_int_equal(mutex.lock.word, SLEEPERS | 1);
+	gsync_mutex_unlock(&mutex);
+	assert_int_equal(mutex.lock.word, 0);
 }
 
 /* A holder that releases and stays away: what is spared then costs time. */
@@ -403,6 +506,9 @@ int main(void)
 		cmocka_unit_test(a_shared_mutex_is_never_handed_over),
 		cmocka_unit_test(a_sleeper_gets_a_mutex_that_another_retakes_at_once),
 		cmocka_unit_test(a_hand_over_finds_nobody_and_the_mutex_stays_held),
+		cmocka_unit_test(solo_comes_and_goes_and_nobody_is_left_behind),
+		cmocka_unit_test(a_waiter_that_cannot_have_its_turn_ends_solo),
+		cmocka_unit_test(a_grant_that_nobody_takes_falls_to_one_who_waits),
 		cmocka_unit_test_setup_teardown(a_throttled_process_wakes_seldom_and_the_guard_finds_the_lock,
 						throttled_set_up, throttled_tear_down),
 		cmocka_unit_test_setup_teardown(a_wake_up_is_not_spared_without_a_guard_of_this_process, throttled_set_up,

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: MIT */
+/* Solo's trials: when they begin, what they leave behind, and that they end. */
+#include "tests/unit/support.h"
+
+#include "detect/clock.h"
+#include "detect/tuning.h"
+#include "primitives/solo.h"
+
+#define WINDOW 5000000u /* ticks: long enough for what this test does in half of it, even beside others */
+#define PATIENCE_MS 30000
+
+static gsync_lockword_t lock;
+
+static int set_up(void **state)
+{
+	(void)state;
+	__atomic_store_n(&gsync_live.window, WINDOW, __ATOMIC_RELAXED);
+	lock.word = 0;
+	/* The entry becomes this lock's. */
+	gsync_solo_waited(&lock, gsync_ticks(), GSYNC_NO_TURN);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	__atomic_store_n(&gsync_live.window, 0, __ATOMIC_RELAXED);
+	return 0;
+}
+
+static void begin_a_trial(void)
+{
+	struct timespec late = test_deadline(PATIENCE_MS);
+
+	while ((lock.word & GSYNC_MEASURED) == 0 && !test_has_passed(&late))
+		gsync_solo_waited(&lock, gsync_ticks(), GSYNC_NO_TURN);
+	assert_int_equal(lock.word, GSYNC_MEASURED);
+}
+
+/* Releases until solo begins or the trial ends without. Turns are slow here. */
+static bool reach_solo(bool crowd)
+{
+	struct timespec late = test_deadline(PATIENCE_MS);
+
+	while (lock.word == GSYNC_MEASURED && !test_has_passed(&late)) {
+		uint64_t start = gsync_ticks();
+
+		if (crowd)
+			gsync_solo_waited(&lock, start, GSYNC_NO_TURN);
+		while (gsync_ticks() - start < WINDOW / 100)
+			;
+		assert_false(gsync_solo_count(&lock));
+	}
+	return lock.word == (GSYNC_MEASURED | GSYNC_SOLO);
+}
+
+/* A trial that takes too long, because this thread had no CPU, is no trial. */
+static void begin_solo(bool crowd)
+{
+	do
+		begin_a_trial();
+	while (!reach_solo(crowd));
+}
+
+/* Releases, fast, until the trial is over. Returns how often solo has ended. */
+static int end_trial(void)
+{
+	struct timespec late = test_deadline(PATIENCE_MS);
+	int ended = 0;
+
+	while ((lock.word & GSYNC_MEASURED) != 0 && !test_has_passed(&late))
+		ended += gsync_solo_count(&lock);
+	return ended;
+}
+
+static void what_is_faster_for_a_crowd_stays(void **state)
+{
+	(void)state;
+	do
+		begin_solo(true);
+	while (end_trial() != 0); /* it took too long */
+	assert_int_equal(lock.word, GSYNC_SOLO);
+}
+
+static void without_a_crowd_a_trial_ends_in_turns(void **state)
+{
+	(void)state;
+	begin_solo(false);
+	assert_int_equal(end_trial(), 1);
+	assert_int_equal(lock.word, 0);
+}
+
+static void a_trial_in_which_a_waiter_has_ended_solo_is_over(void **state)
+{
+	(void)state;
+	begin_solo(true);
+	lock.word = GSYNC_MEASURED;
+	assert_int_equal(end_trial(), 0);
+	assert_int_equal(lock.word, 0);
+}
+
+static void turns_that_come_in_vain_end_solo(void **state)
+{
+	(void)state;
+	lock.word = GSYNC_SOLO;
+	for (int i = 0; i < 20; i++)
+		gsync_solo_waited(&lock, gsync_ticks(), i % 5 == 4 ? GSYNC_TURN_BUSY : GSYNC_TURN_IDLE);
+	assert_int_equal(lock.word, GSYNC_SOLO);
+	for (int i = 0; i < 10; i++)
+		gsync_solo_waited(&lock, gsync_ticks(), GSYNC_TURN_IDLE);
+	assert_int_equal(lock.word, 0);
+}
+
+static void a_lock_that_lost_its_entry_is_no_longer_measured(void **state)
+{
+	gsync_lockword_t stranger = { .word = GSYNC_SOLO | GSYNC_MEASURED };
+	int ended = 0;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		ended += gsync_solo_count(&stranger);
+	assert_int_equal(stranger.word, 0);
+	assert_int_equal(ended, 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_is_faster_for_a_crowd_stays, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(without_a_crowd_a_trial_ends_in_turns, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_trial_in_which_a_waiter_has_ended_solo_is_over, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(turns_that_come_in_vain_end_solo, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_lock_that_lost_its_entry_is_no_longer_measured, set_up, tear_down),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
