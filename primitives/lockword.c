@@ -41,7 +41,8 @@
  * another when it gives up.
  * (3) A grant finds a taker: it is made only if a sleeper was woken after H was
  * set and H still stands. That one is awake, or has cleared H: to sleep again or
- * to give up it must.
+ * to give up it must. Or a waiter takes the grant that has been overdue for long: then
+ * the one that was woken finds the lock held, with W, and waits on.
  * (4) The hole: between the plain unlock's look at W and its store a waiter may
  * set W and fall asleep. Then W went from 0 to 1 during this tenure, by a waiter,
  * so P was set before or by it: there is a guard, which sleeps repair_ns at the
@@ -56,11 +57,12 @@
  * so there was a guard, which cannot have acquired since. Either it still is the
  * guard, as in (4), or it has given up and woken one, as in (2).
  * (6) Solo: who sleeps does so on a word with this process's P, set before or in the
- * same step, and is stood for by the guard as in (5), whether W is set or not; or on
- * one with L and W and without P, as in (1). Who was woken and sleeps again becomes
- * the guard or has found one. When the guard acquires it sets W in the step that
- * clears P. That A comes or goes changes none of this; who ends solo after a trial
- * wakes one all the same, so that the others need not wait for the guard.
+ * same step, where L may be 0, and is stood for by the guard as in (5), whether W is
+ * set or not; or on one with L and W and without P, as in (1). Who was woken and
+ * sleeps again becomes the guard or has found one. When the guard acquires it sets W
+ * in the step that clears P. That A comes or goes changes none of this, even if the
+ * step that goes to sleep ends it; who ends solo after a trial wakes one all the
+ * same, so that the others need not wait for the guard.
  * Nobody starves: a sleeper is woken in the order of sleep, whenever a guard has had
  * its turn; from then on its own turn comes with the clock, whoever is the guard. A
  * waiter that cannot have its turn, time after time, ends solo.
@@ -263,7 +265,7 @@ static bool spin(gsync_lockword_t *lock, struct waiter *self)
 		}
 		/* Granted to those who have slept: make room for them. */
 		if ((seen & G) != 0 || (!pressed && should_make_room(&spin, &tuning)))
-			gsync_spin_make_room(&spin, self->timed ? UINT64_MAX : tuning.spin_floor);
+			gsync_spin_make_room(&spin, self->timed ? UINT64_MAX : tuning.spin / WHILES_PER_PATIENCE);
 	} while (gsync_spin_again(&spin));
 	/* The next wait gets the whole patience: perhaps critical sections are longer here. */
 	if (pressed)
@@ -374,7 +376,7 @@ static uint32_t asleep(uint32_t seen, const struct waiter *self, bool *becomes_g
 	if (!GSYNC_LOCKWORD_PLAIN_STORE_ || (seen & S) != 0)
 		return sleeping | W;
 	/* Where one cannot have its turn, because the lock is held for long, solo ends. */
-	if (self->failed_turns + self->its_turn >= FAILED_TURNS_MOST)
+	if ((seen & A) != 0 && self->failed_turns + self->its_turn >= FAILED_TURNS_MOST)
 		seen = sleeping &= ~(A | M);
 	/* Solo: one that was woken comes first, lest two threads take turns as guard while the others sleep. */
 	if ((seen & (L | W)) == (L | W) && !((seen & A) != 0 && self->woken))
@@ -428,29 +430,46 @@ static enum gsync_turn turn_of(const struct waiter *self)
 	return self->found_idle ? GSYNC_TURN_IDLE : GSYNC_TURN_BUSY;
 }
 
-/* After so much waiting for a grant to be taken: whoever was woken for it has got no CPU. */
-#define OVERDUE_PATIENCES 3u
+/*
+ * A grant that is not taken for so long is overdue: whoever was woken for it has
+ * got no CPU, perhaps not for many milliseconds. Some wake-ups long, so that the
+ * grant does not go to the one that happens to run; asleep, since it may be this CPU.
+ */
+#define OVERDUES_PER_FAIR 8u
+
+/* Returns true when DEADLINE ended it. */
+static bool await_taker(gsync_lockword_t *lock, uint32_t seen, struct waiter *self, const struct timespec *deadline)
+{
+	struct timespec overdue = gsync_deadline_in(gsync_tuning().turn_ns / OVERDUES_PER_FAIR);
+	bool is_deadline = deadline && !gsync_deadline_before(&overdue, deadline);
+	enum gsync_sleep sleep =
+		gsync_futex_wait(&lock->word, seen, GSYNC_ANYBODY, is_deadline ? deadline : &overdue, false);
+
+	/* A wake-up was spent on this thread: it stands for the others now. */
+	self->has_slept |= sleep == GSYNC_SLEEP_WOKEN;
+	self->takes_grants = sleep != GSYNC_SLEEP_NONE;
+	return sleep == GSYNC_SLEEP_TIMED_OUT && is_deadline;
+}
 
 int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *deadline)
 {
 	struct waiter self = { .timed = deadline != NULL };
-	uint32_t grants_seen = 0;
 
 	if (deadline && !gsync_deadline_valid(deadline))
 		return EINVAL;
 	while (!spin(lock, &self)) {
 		uint32_t seen = look(lock);
+		bool over;
 
-		if ((seen & G) != 0 && !self.takes_grants) {
-			self.takes_grants = ++grants_seen == OVERDUE_PATIENCES;
-			continue;
-		}
 		/* Who has slept stands for the others that sleep, and has no time for anything else. */
 		if (!self.has_slept)
 			gsync_patience_ended(deadline);
-		if (can_take(seen, &self) && !must_not_disturb(seen, &self))
-			continue;
-		if ((deadline && gsync_deadline_passed(deadline)) || sleep_on(lock, seen, &self, deadline))
+		over = deadline && gsync_deadline_passed(deadline);
+		if (!over && (seen & G) != 0 && !self.takes_grants)
+			over = await_taker(lock, seen, &self, deadline);
+		else if (!over && (!can_take(seen, &self) || must_not_disturb(seen, &self)))
+			over = sleep_on(lock, seen, &self, deadline);
+		if (over)
 			return give_up(lock, &self);
 	}
 	if (GSYNC_LOCKWORD_PLAIN_STORE_ && (look(lock) & S) == 0)

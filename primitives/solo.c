@@ -147,8 +147,8 @@ static void consider(struct trial *trial, gsync_lockword_t *lock, enum gsync_tur
 
 	if ((word & GSYNC_MEASURED) != 0)
 		return;
-	/* A waiter has ended solo, or this is a new lock at the address of an old one. */
-	if (trial->solo && (word & GSYNC_SOLO) == 0) {
+	/* A waiter has ended solo, this is a new lock at the address of an old one, or A came as a waiter ended a trial. */
+	if (trial->solo != ((word & GSYNC_SOLO) != 0)) {
 		claim(trial, lock, now, window);
 		return;
 	}
@@ -165,7 +165,7 @@ static void consider(struct trial *trial, gsync_lockword_t *lock, enum gsync_tur
 /* Whether a trial of the lock whose entry this is, or its outcome, may be dropped for another's. */
 static bool is_old(const struct trial *trial, uint64_t now, uint64_t window)
 {
-	return !gsync_lies_ahead(trial->next, now, INTERVAL_MAX * window) && now - trial->began > TOO_LONG * window;
+	return !gsync_lies_ahead(trial->next, now, INTERVAL_MAX * window) && (int64_t)(now - trial->began) > (int64_t)(TOO_LONG * window);
 }
 
 void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn turn)
@@ -186,7 +186,8 @@ void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn tur
 		consider(trial, lock, turn, now, window);
 	} else if (trial && is_old(trial, now, window)) {
 		claim(trial, lock, now, window);
-	} else if (turn == GSYNC_TURN_IDLE) {
+	} else if (trial || turn == GSYNC_TURN_IDLE) {
+		/* Nobody looks after this lock's verdict any more. */
 		clear(lock, GSYNC_SOLO);
 	}
 	if (trial)
