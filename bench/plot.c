@@ -132,18 +132,15 @@ static void write_panel(const struct bench_run *run, size_t panel, FILE *script)
 {
 	const struct bench_cell *cell = &run->cells[panel];
 	const char *separator = "plot ";
+	char threads[BENCH_STEPS_BYTES];
 
 	fprintf(script, "set title \"%s, %s, ", bench_kind_names[cell->kind], bench_scenario_names[cell->scenario]);
 	if (cell->kind == BENCH_LOCK)
 		fprintf(script, "critical section %" PRIu64 " ns, ", cell->load.cs_ns);
 	fprintf(script, "think time %" PRIu64 " ns", cell->load.think_ns);
 	if (is_over_time(run)) {
-		fputs(", threads: ", script);
-		if (run->settings->ramp)
-			bench_report_steps(run->settings, script);
-		else
-			fprintf(script, "%u", cell->threads);
-		fputs("\"\n", script);
+		bench_report_threads(threads, run, cell);
+		fprintf(script, ", threads: %s\"\n", threads);
 		fprintf(script, "set xrange [0:%g]\nset yrange [0:*]\n", bench_window_seconds(run->settings));
 	} else {
 		fputs("\"\n", script);

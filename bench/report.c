@@ -115,10 +115,13 @@ static double effective_cpus(const struct bench_run *run, const struct bench_cel
 	}
 }
 
-void bench_report_steps(const struct bench_settings *settings, FILE *out)
+void bench_report_threads(char *text, const struct bench_run *run, const struct bench_cell *cell)
 {
-	for (size_t i = 0; i < settings->thread_count; i++)
-		fprintf(out, "%s%u", i > 0 ? ", " : "", settings->threads[i]);
+	const struct bench_settings *settings = run->settings;
+	size_t used = (size_t)sprintf(text, "%u", settings->ramp ? settings->threads[0] : cell->threads);
+
+	for (size_t i = 1; settings->ramp && i < settings->thread_count; i++)
+		used += (size_t)sprintf(text + used, ", %u", settings->threads[i]);
 }
 
 bool bench_cell_effects(const struct bench_run *run, const struct bench_cell *cell, struct bench_effects *effects)

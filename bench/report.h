@@ -74,8 +74,9 @@ const struct bench_cell *bench_cell_bound(const struct bench_run *run, const str
 extern const char *const bench_step_headings[BENCH_STEP_COLUMNS];
 void bench_step_row(bench_table_row row, const struct bench_run *run, const struct bench_cell *cell, size_t step);
 
-/* The threads of a ramp's steps, with commas. */
-void bench_report_steps(const struct bench_settings *settings, FILE *out);
+/* The threads of CELL; in a ramp those of all its steps, with commas. TEXT has BENCH_STEPS_BYTES. */
+#define BENCH_STEPS_BYTES (BENCH_STEPS_MAX * sizeof("4096, "))
+void bench_report_threads(char *text, const struct bench_run *run, const struct bench_cell *cell);
 
 void bench_report_table(const struct bench_run *run, FILE *out);
 void bench_report_csv(const struct bench_run *run, FILE *out);

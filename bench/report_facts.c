@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bench/measure.h"
+#include "bench/report.h"
 #include "bench/table.h"
 
 /* ---- putting texts together, cut short if need be */
@@ -131,12 +132,12 @@ size_t bench_machine_facts(const struct bench_run *run, const json_t *machine, s
 
 /* ---- the measurement */
 
-static void tell_steps(struct bench_fact *fact, const struct bench_settings *settings)
+static void tell_steps(struct bench_fact *fact, const struct bench_run *run)
 {
-	add(fact, "each window in steps of %g s with ", settings->seconds);
-	for (size_t i = 0; i < settings->thread_count; i++)
-		add(fact, "%s%u", i > 0 ? ", " : "", settings->threads[i]);
-	add(fact, " threads");
+	char steps[BENCH_STEPS_BYTES];
+
+	bench_report_threads(steps, run, run->cells);
+	add(fact, "each window in steps of %g s with %s threads", run->settings->seconds, steps);
 }
 
 size_t bench_settings_facts(const struct bench_run *run, struct bench_fact *facts)
@@ -150,7 +151,7 @@ size_t bench_settings_facts(const struct bench_run *run, struct bench_fact *fact
 	add(fact, "%u round%s of %g s per cell, interleaved, after %g ms of warm-up each", settings->rounds,
 	    settings->rounds == 1 ? "" : "s", bench_window_seconds(settings), BENCH_WARM_UP_NS / 1e6);
 	if (settings->ramp)
-		tell_steps(begin(facts, &count, "Ramp"), settings);
+		tell_steps(begin(facts, &count, "Ramp"), run);
 	if (settings->every_ms > 0)
 		add(fact, "; a moment each %u ms", settings->every_ms);
 	add(begin(facts, &count, "Pinned to CPUs"), "%s", pins[settings->pin]);

@@ -58,16 +58,13 @@ static void make_row(bench_table_row row, const struct bench_run *run, const str
 static void print_situation(const struct bench_run *run, size_t first, size_t end, FILE *out)
 {
 	const struct bench_cell *cell = &run->cells[first];
-	char cs[BENCH_TEXT_BYTES], think[BENCH_TEXT_BYTES];
+	char cs[BENCH_TEXT_BYTES], think[BENCH_TEXT_BYTES], threads[BENCH_STEPS_BYTES];
 
 	bench_table_time(cs, (double)cell->load.cs_ns);
 	bench_table_time(think, (double)cell->load.think_ns);
-	fprintf(out, "\n%s, %s, ", bench_kind_names[cell->kind], bench_scenario_names[cell->scenario]);
-	if (run->settings->ramp)
-		bench_report_steps(run->settings, out);
-	else
-		fprintf(out, "%u", cell->threads);
-	fputs(!run->settings->ramp && cell->threads == 1 ? " thread" : " threads", out);
+	bench_report_threads(threads, run, cell);
+	fprintf(out, "\n%s, %s, %s%s", bench_kind_names[cell->kind], bench_scenario_names[cell->scenario], threads,
+		!run->settings->ramp && cell->threads == 1 ? " thread" : " threads");
 	if (cell->kind == BENCH_LOCK)
 		fprintf(out, ", critical section %s", cs);
 	fprintf(out, ", think time %s%s", think, cell->pinned ? ", pinned" : "");

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "bench/burn.h"
+#include "bench/random.h"
 #include "detect/clock.h"
 
 #define BURST_MIN_NS 3000000u
@@ -32,8 +33,7 @@ struct bench_stealer {
 
 static uint64_t between(uint64_t least, uint64_t most, uint64_t *random)
 {
-	*random = *random * 6364136223846793005u + 1442695040888963407u;
-	return least + (*random >> 33) % (most - least + 1);
+	return least + (bench_random(random) >> 33) % (most - least + 1);
 }
 
 static _Noreturn void be_a_hog(void)

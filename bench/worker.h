@@ -17,6 +17,7 @@
 #include "bench/burn.h"
 #include "bench/histogram.h"
 #include "bench/locks.h"
+#include "bench/random.h"
 #include "detect/clock.h"
 
 enum bench_phase {
@@ -91,8 +92,7 @@ struct bench_stage {
 /* Between half and one and a half times STEPS, so that threads do not fall into step. */
 BENCH_INLINE uint64_t bench_think(uint64_t steps, uint64_t *random, uint64_t value)
 {
-	*random = *random * 6364136223846793005u + 1442695040888963407u;
-	return bench_burn(steps / 2 + ((steps * (*random >> 40)) >> 24), value);
+	return bench_burn(steps / 2 + ((steps * (bench_random(random) >> 40)) >> 24), value);
 }
 
 /*

@@ -162,7 +162,6 @@ static void a_quota_that_is_used_up_presses(void **state)
 	after.throttled = 0;
 	assert_int_equal(gsync_throttling_between(&before, &after), 0);
 	after.stolen = 0;
-	after.throttled = 0;
 	assert_int_equal(gsync_pressure_between(&before, &after), 0);
 	after.busy = 1000;
 	after.throttled = 650;
