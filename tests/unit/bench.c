@@ -1161,11 +1161,11 @@ static double number_of(const json_t *object, const char *name)
 	return json_number_value(value);
 }
 
-/* The moments lie on the grid, and their rates add up to what the window as a whole did. Returns that. */
-static double assert_timeline(const json_t *timeline, double every_ms, double window_ms)
+/* The moments lie on the grid. */
+static void assert_timeline(const json_t *timeline, double every_ms, double window_ms)
 {
 	size_t count = json_array_size(timeline);
-	double before = 0, done = 0;
+	double before = 0;
 
 	assert_true(count >= 1 && count <= (size_t)(window_ms / every_ms));
 	for (size_t i = 0; i < count; i++) {
@@ -1174,13 +1174,38 @@ static double assert_timeline(const json_t *timeline, double every_ms, double wi
 
 		assert_int_equal(json_object_size(moment), 8);
 		assert_true(t >= before + (i == 0 ? every_ms : 0) && floor(t / every_ms) > floor(before / every_ms));
-		done += number_of(moment, "ops_per_s") * (t - before) / 1e3;
-		assert_true(number_of(moment, "cpu_ns_per_op") > 0);
-		assert_true(number_of(moment, "voluntary_per_s") > 0); /* the measurer itself sleeps */
+		/* Nothing is 0 for certain: a moment that came late leaves the next a slice too short for any thread. */
+		assert_true(number_of(moment, "cpu_ns_per_op") >= 0);
+		assert_true(number_of(moment, "voluntary_per_s") >= 0);
 		assert_true(number_of(moment, "involuntary_per_s") >= 0);
 		before = t;
 	}
-	return done / before * 1e3;
+}
+
+static bool is_near(double a, double b)
+{
+	return a > 0 && fabs(a - b) < 0.25 * b;
+}
+
+/* Do the moments of ROUND say together what it says of the whole window? Not when one is missing, or the end came late. */
+static bool adds_up(const json_t *round)
+{
+	const json_t *timeline = json_object_get(round, "timeline"), *moment;
+	double before = 0, done = 0, cpu_ns = 0, switches = 0;
+	size_t i;
+
+	json_array_foreach(timeline, i, moment) {
+		double t = number_of(moment, "t_ms"), seconds = (t - before) / 1e3;
+		double ops = number_of(moment, "ops_per_s") * seconds;
+
+		done += ops;
+		cpu_ns += number_of(moment, "cpu_ns_per_op") * fmax(ops, 1);
+		switches += number_of(moment, "voluntary_per_s") * seconds;
+		before = t;
+	}
+	return json_array_size(timeline) == 4 && is_near(done / before * 1e3, number_of(round, "ops_per_s")) &&
+	       is_near(cpu_ns / done, number_of(round, "cpu_ns_per_op")) &&
+	       is_near(switches, number_of(round, "voluntary_switches"));
 }
 
 static void a_timeline_adds_up_to_its_window(void **state)
@@ -1188,7 +1213,7 @@ static void a_timeline_adds_up_to_its_window(void **state)
 	struct cli_bench_options options;
 	struct bench_error error;
 	struct bench_run run;
-	json_t *report, *cells;
+	bool seen[4] = { false };
 
 	(void)state;
 	assert_int_equal(parse(&options,
@@ -1199,24 +1224,27 @@ static void a_timeline_adds_up_to_its_window(void **state)
 	assert_int_equal(bench_run_init(&run, &options.settings, &error), 0);
 	assert_int_equal(gsync_profile_set("usable_cpus", 77), 0);
 	assert_int_equal(gsync_profile_set("spin_ns", 12345), 0);
-	assert_int_equal(bench_run_measure(&run, NULL, &error), 0);
-	assert_int_equal(gsync_profile_reset(NULL), 0);
-	report = bench_report_json(&run, json_object());
-	cells = json_object_get(report, "cells");
-	for (size_t i = 0; i < 4; i++) {
-		const json_t *cell = json_array_get(cells, i / 2);
-		const json_t *round = json_array_get(json_object_get(cell, "rounds"), i % 2);
-		const json_t *timeline = json_object_get(round, "timeline");
-		double whole = number_of(round, "ops_per_s"), sum = assert_timeline(timeline, 50, 200);
+	for (int attempt = 0; attempt < ATTEMPTS && !(seen[0] && seen[1] && seen[2] && seen[3]); attempt++) {
+		json_t *report, *cells;
 
-		/* The last moment may miss the window's end by a slice. */
-		if (json_array_size(timeline) == 4 && fabs(sum - whole) > 0.2 * whole)
-			fail_msg("the moments say %g operations per second, the window %g", sum, whole);
-		assert_int_equal(number_of(json_array_get(timeline, 0), "usable_cpus"), 77);
-		assert_int_equal(number_of(json_array_get(timeline, 0), "spin_ns"), 12345);
-		assert_null(json_object_get(json_object_get(cell, "median"), "timeline"));
+		assert_int_equal(bench_run_measure(&run, NULL, &error), 0);
+		report = bench_report_json(&run, json_object());
+		cells = json_object_get(report, "cells");
+		for (size_t i = 0; i < 4; i++) {
+			const json_t *cell = json_array_get(cells, i / 2);
+			const json_t *round = json_array_get(json_object_get(cell, "rounds"), i % 2);
+			const json_t *timeline = json_object_get(round, "timeline");
+
+			assert_timeline(timeline, 50, 200);
+			seen[i] |= adds_up(round);
+			assert_int_equal(number_of(json_array_get(timeline, 0), "usable_cpus"), 77);
+			assert_int_equal(number_of(json_array_get(timeline, 0), "spin_ns"), 12345);
+			assert_null(json_object_get(json_object_get(cell, "median"), "timeline"));
+		}
+		json_decref(report);
 	}
-	json_decref(report);
+	assert_true(seen[0] && seen[1] && seen[2] && seen[3]);
+	assert_int_equal(gsync_profile_reset(NULL), 0);
 	bench_run_free(&run);
 	cli_bench_options_free(&options);
 }
