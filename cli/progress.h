@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Progress: one line on stderr, rewritten, and only where that is a terminal. */
+/* Progress: one line on stderr, rewritten, and only where that is a terminal that can do so. */
 #ifndef GUESTSYNC_CLI_PROGRESS_H
 #define GUESTSYNC_CLI_PROGRESS_H
 

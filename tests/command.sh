@@ -400,6 +400,18 @@ expect 2 'threads has no place' "$guestsync" bench --from "$work/plain.json" --t
 expect 2 'ramp has no place' "$guestsync" bench --from "$work/plain.json" --ramp
 [ ! -e "$work/nothing" ] || flunk '--from wrote a report of nothing'
 
+# How far it has come is told to a terminal, and to one that can clear a line.
+if command -v script >/dev/null; then
+	for kind in xterm dumb; do
+		script -qec "env TERM=$kind '$guestsync' bench --locks gsync_mutex --threads 1 --rounds 2 --seconds 1.1" "$work/shown" \
+			>/dev/null </dev/null || flunk "bench fails on a terminal of kind $kind"
+		[ "$(grep -c '2 of 2' "$work/shown")" -eq "$([ $kind = dumb ] && echo 0 || echo 1)" ] ||
+			flunk "progress on a terminal of kind $kind"
+	done
+else
+	skip 'progress on a terminal: needs script'
+fi
+
 expect 2 "unknown lock 'nonsense'; known: .*gsync_mutex" "$guestsync" bench --locks nonsense
 expect 2 'threads' "$guestsync" bench --threads 0
 expect 2 'threads' "$guestsync" bench --threads 2,x
