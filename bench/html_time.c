@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Throughput over time, of the last round: by then the process knows its machine. */
+#include <math.h>
 #include <stdlib.h>
 
 #include "bench/html_page.h"
@@ -58,29 +59,57 @@ static void write_time_table(const struct bench_page *page, const struct bench_p
 	fputs("</table></div></details>\n", page->out);
 }
 
-/* What each step of a ramp was like, and how soon a lock recovered from the one before. */
-static void write_steps(const struct bench_page *page, const struct bench_panel *panel, size_t thread)
+/* ---- a ramp */
+
+static void write_step(const struct bench_page *page, const struct bench_cell *cell, size_t step)
 {
 	bench_table_row row;
 
-	bench_page_begin_table(page->out, "Figures of each step: medians of the rounds");
-	fputs("<thead><tr><th scope=\"col\">lock</th>", page->out);
-	for (int i = 0; i < BENCH_STEP_COLUMNS; i++)
-		fprintf(page->out, "<th scope=\"col\">%s</th>", bench_step_headings[i]);
+	bench_step_row(row, page->run, cell, step);
+	fprintf(page->out, "<td>%s<small>%s</small><small>%s</small>", row[BENCH_STEP_OPS], row[BENCH_STEP_CPU],
+		row[BENCH_STEP_JAIN]);
+	if (bench_step_falls_back(page->run, cell, step))
+		fprintf(page->out, "<small>back: %s</small>", row[BENCH_STEP_FULL_SPEED]);
+	fputs("</td>", page->out);
+}
+
+/* What each step was like, and how soon a lock recovered from the one before. */
+static void write_steps(const struct bench_page *page, const struct bench_panel *panel, size_t thread)
+{
+	const struct bench_settings *settings = page->run->settings;
+
+	fputs("<div><div class=\"box\" tabindex=\"0\"><table>\n<thead><tr><th scope=\"col\">threads</th>", page->out);
+	for (size_t step = 0; step < settings->thread_count; step++)
+		fprintf(page->out, "<th scope=\"col\">%u</th>", settings->threads[step]);
 	fputs("</tr></thead><tbody>\n", page->out);
 	for (size_t lock = 0; lock < panel->lock_count; lock++) {
 		const struct bench_cell *cell = bench_panel_cell(panel, lock, thread);
 
-		for (size_t step = 0; cell != NULL && step < page->run->settings->thread_count; step++) {
-			bench_step_row(row, page->run, cell, step);
-			bench_page_begin_row(page->out, cell);
-			for (int i = 0; i < BENCH_STEP_COLUMNS; i++)
-				fprintf(page->out, "<td>%s</td>", row[i]);
-			fputs("</tr>\n", page->out);
-		}
+		if (cell == NULL)
+			continue;
+		bench_page_begin_row(page->out, cell);
+		for (size_t step = 0; step < settings->thread_count; step++)
+			write_step(page, cell, step);
+		fputs("</tr>\n", page->out);
 	}
-	bench_page_end_table(page->out);
+	fputs("</tbody></table></div><p class=\"faint\"><small>Each step: operations per second, CPU time per operation, "
+	      "Jain’s index; where it falls back to threads that each have a CPU, how long until full speed was back, "
+	      "nine tenths of what as many did on the way up. Medians of the rounds.</small></p></div>\n",
+	      page->out);
 }
+
+static void make_spans(const struct bench_settings *settings, struct bench_svg_span *spans)
+{
+	double step_ns = settings->seconds * 1e9;
+
+	for (size_t i = 0; i < settings->thread_count; i++) {
+		spans[i].from = step_ns * (double)i;
+		spans[i].to = step_ns * (double)(i + 1);
+		snprintf(spans[i].name, sizeof(spans[i].name), "%u", settings->threads[i]);
+	}
+}
+
+/* ---- the chart */
 
 static size_t lines_over_time(const struct bench_page *page, const struct bench_panel *panel, size_t thread,
 			      struct bench_svg_line *lines, struct bench_svg_point *points)
@@ -117,12 +146,44 @@ static size_t count_moments(const struct bench_page *page, const struct bench_pa
 	return count;
 }
 
+/* From the beginning of the window; in a ramp to its end, step by step. */
+static void lay_out(const struct bench_page *page, struct bench_svg_chart *chart, struct bench_svg_span *spans)
+{
+	bench_page_include(chart);
+	bench_svg_settle(&chart->y);
+	chart->x.low = 0;
+	chart->x.high = chart->x.high > 0 ? chart->x.high : 1;
+	if (!page->run->settings->ramp)
+		return;
+	make_spans(page->run->settings, spans);
+	chart->spans = spans;
+	chart->span_count = page->run->settings->thread_count;
+	chart->x.high = fmax(chart->x.high, spans[chart->span_count - 1].to);
+	chart->x.label = "time in the window; on top: threads at work";
+}
+
+static void write_figure(struct bench_page *page, const struct bench_panel *panel, size_t thread,
+			 const struct bench_svg_chart *chart)
+{
+	bool ramp = page->run->settings->ramp;
+	char title[BENCH_TEXT_BYTES * 2];
+
+	snprintf(title, sizeof(title), "Throughput over time, %s%u threads", ramp ? "up to " : "",
+		 bench_panel_threads(panel, thread));
+	bench_page_begin_figure(page, ramp ? " class=\"time ramp\"" : " class=\"time\"", title, "of the last round");
+	bench_svg_lines(&page->svg, chart);
+	if (ramp)
+		write_steps(page, panel, thread);
+	write_time_table(page, panel, thread);
+	fputs("</figure>\n", page->out);
+}
+
 static void write_time(struct bench_page *page, const struct bench_panel *panel, size_t thread)
 {
 	size_t moments = count_moments(page, panel, thread);
 	struct bench_svg_line *lines = calloc(panel->lock_count, sizeof(lines[0]));
 	struct bench_svg_point *points = calloc(moments + 1, sizeof(points[0]));
-	char title[BENCH_TEXT_BYTES * 2];
+	struct bench_svg_span spans[BENCH_STEPS_MAX];
 	struct bench_svg_chart chart = {
 		.title = "Throughput over time",
 		.description = "A line per lock over the time of the last round; the figures stand in the table below.",
@@ -134,18 +195,8 @@ static void write_time(struct bench_page *page, const struct bench_panel *panel,
 	page->failed = page->failed || lines == NULL || points == NULL;
 	if (!page->failed && moments > 0) {
 		chart.count = lines_over_time(page, panel, thread, lines, points);
-		bench_page_include(&chart);
-		bench_svg_settle(&chart.y);
-		chart.x.low = 0;
-		chart.x.high = chart.x.high > 0 ? chart.x.high : 1;
-		snprintf(title, sizeof(title), "Throughput over time, %s%u threads",
-			 page->run->settings->ramp ? "up to " : "", bench_panel_threads(panel, thread));
-		bench_page_begin_figure(page, " class=\"time\"", title, "of the last round");
-		bench_svg_lines(&page->svg, &chart);
-		if (page->run->settings->ramp)
-			write_steps(page, panel, thread);
-		write_time_table(page, panel, thread);
-		fputs("</figure>\n", page->out);
+		lay_out(page, &chart, spans);
+		write_figure(page, panel, thread, &chart);
 	}
 	free(lines);
 	free(points);

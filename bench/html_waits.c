@@ -144,12 +144,19 @@ static void begin_wait_figure(const struct bench_page *page, const struct bench_
 	const struct bench_cell *cell = &page->run->cells[first];
 	char title[BENCH_TEXT_BYTES * 2], stolen[BENCH_TEXT_BYTES * 2] = "", more[BENCH_TEXT_BYTES * 3];
 
-	snprintf(title, sizeof(title), "Throughput and waits, %s%u thread%s", page->run->settings->ramp ? "up to " : "",
-		 cell->threads, cell->threads == 1 ? "" : "s");
+	if (page->run->settings->ramp)
+		strcpy(title, "Throughput and waits, all steps together");
+	else
+		snprintf(title, sizeof(title), "Throughput and waits, %u thread%s", cell->threads,
+			 cell->threads == 1 ? "" : "s");
 	if (cell->scenario == BENCH_STEAL)
 		snprintf(stolen, sizeof(stolen), ", %.0f %% of the CPU time stolen",
 			 100 * bench_group_stolen(page->run, first, end));
-	snprintf(more, sizeof(more), "%s%s", cell->pinned ? "pinned" : "not pinned", stolen);
+	snprintf(more, sizeof(more), "%s%s",
+		 cell->pinned ? "pinned" :
+		 page->run->settings->ramp && page->run->settings->pin == BENCH_PIN_AUTO ? "pinned while each has a CPU" :
+											   "not pinned",
+		 stolen);
 	bench_page_begin_figure(page, "", title, more);
 }
 

@@ -70,9 +70,20 @@ double bench_cell_ratio(const struct bench_run *run, const struct bench_cell *ce
 const struct bench_cell *bench_cell_bound(const struct bench_run *run, const struct bench_cell *cell);
 
 /* A step of a ramp for people, in these columns: medians over the rounds. */
-#define BENCH_STEP_COLUMNS 6
+enum bench_step_column {
+	BENCH_STEP_THREADS,
+	BENCH_STEP_OPS,
+	BENCH_STEP_CPU,
+	BENCH_STEP_JAIN,
+	BENCH_STEP_PINNED,
+	BENCH_STEP_FULL_SPEED,
+	BENCH_STEP_COLUMNS,
+};
 extern const char *const bench_step_headings[BENCH_STEP_COLUMNS];
 void bench_step_row(bench_table_row row, const struct bench_run *run, const struct bench_cell *cell, size_t step);
+
+/* Has the step a full speed to come back to (ramp.h)? */
+bool bench_step_falls_back(const struct bench_run *run, const struct bench_cell *cell, size_t step);
 
 /* The threads of CELL; in a ramp those of all its steps, with commas. TEXT has BENCH_STEPS_BYTES. */
 #define BENCH_STEPS_BYTES (BENCH_STEPS_MAX * sizeof("4096, "))

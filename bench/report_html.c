@@ -23,9 +23,12 @@ static void write_legend(const struct bench_page *page, const struct bench_panel
 		bench_svg_text(page->out, any->name);
 		fputs(any->bound ? ": no lock, but the bound of strict order where waiters sleep</li>" : "</li>", page->out);
 	}
-	fputs("<li>", page->out);
-	bench_svg_band_sample(page->out);
-	fputs("the best peer</li></ul>\n", page->out);
+	if (!page->run->settings->ramp) { /* whose charts have no such band */
+		fputs("<li>", page->out);
+		bench_svg_band_sample(page->out);
+		fputs("the best peer</li>", page->out);
+	}
+	fputs("</ul>\n", page->out);
 }
 
 static void write_panel(struct bench_page *page, const struct bench_panel *panel)

@@ -87,24 +87,31 @@ const char *const bench_step_headings[BENCH_STEP_COLUMNS] = {
 	"threads", "ops/s", "CPU/op", "Jain", "pinned", "full speed after",
 };
 
+bool bench_step_falls_back(const struct bench_run *run, const struct bench_cell *cell, size_t step)
+{
+	const struct bench_ramp ramp = bench_run_ramp(run, cell, 0);
+
+	return bench_ramp_model(&ramp, step) < ramp.count;
+}
+
 void bench_step_row(bench_table_row row, const struct bench_run *run, const struct bench_cell *cell, size_t step)
 {
 	const struct bench_ramp ramp = bench_run_ramp(run, cell, 0);
 	const struct bench_step_sample median = bench_run_step(run, cell, step);
 
-	snprintf(row[0], BENCH_TEXT_BYTES, "%u", ramp.steps[step].threads);
-	bench_table_count(row[1], median.ops_per_s);
-	bench_table_time(row[2], median.cpu_ns_per_op);
-	snprintf(row[3], BENCH_TEXT_BYTES, "%.3f", median.jain);
-	strcpy(row[4], ramp.steps[step].pin ? "yes" : "no");
-	if (bench_ramp_model(&ramp, step) == ramp.count)
-		strcpy(row[5], "-");
+	snprintf(row[BENCH_STEP_THREADS], BENCH_TEXT_BYTES, "%u", ramp.steps[step].threads);
+	bench_table_count(row[BENCH_STEP_OPS], median.ops_per_s);
+	bench_table_time(row[BENCH_STEP_CPU], median.cpu_ns_per_op);
+	snprintf(row[BENCH_STEP_JAIN], BENCH_TEXT_BYTES, "%.3f", median.jain);
+	strcpy(row[BENCH_STEP_PINNED], ramp.steps[step].pin ? "yes" : "no");
+	if (!bench_step_falls_back(run, cell, step))
+		strcpy(row[BENCH_STEP_FULL_SPEED], "-");
 	else if (!isfinite(median.full_speed_ms))
-		strcpy(row[5], "not within the step");
+		strcpy(row[BENCH_STEP_FULL_SPEED], "not within the step");
 	else if (median.full_speed_ms > 0)
-		bench_table_time(row[5], median.full_speed_ms * 1e6);
+		bench_table_time(row[BENCH_STEP_FULL_SPEED], median.full_speed_ms * 1e6);
 	else
-		strcpy(row[5], "at once");
+		strcpy(row[BENCH_STEP_FULL_SPEED], "at once");
 }
 
 static void print_ramp(const struct bench_run *run, const struct bench_cell *cell, FILE *out)

@@ -21,6 +21,7 @@
 #define ROWS_LEFT 222.0
 #define ROWS_RIGHT 386.0
 #define BETWEEN_TICKS_X 38.0
+#define BETWEEN_SPANS 16.0
 #define BETWEEN_TICKS_Y 17.0
 #define TICKS_MAX 40
 #define LOG_FROM 10.0 /* as far apart, values span decades */
@@ -193,11 +194,11 @@ static void draw_x_axis(FILE *out, const struct bench_svg_axis *axis, double lef
 	fputs("</text></g>\n", out);
 }
 
-static void draw_y_axis(FILE *out, const struct bench_svg_axis *axis)
+static void draw_y_axis(FILE *out, const struct bench_svg_axis *axis, double label)
 {
 	fputs("<g class=\"axis\">", out);
 	draw_ticks(out, axis, false, LINES_BOTTOM, LINES_TOP, LINES_LEFT, LINES_RIGHT);
-	fputs("<text class=\"label\" x=\"4\" y=\"12\">", out);
+	fprintf(out, "<text class=\"label\" x=\"4\" y=\"%g\">", label);
 	bench_svg_text(out, axis->label);
 	fputs(axis->log ? " (logarithmic)</text></g>\n" : "</text></g>\n", out);
 }
@@ -322,6 +323,30 @@ static void draw_line(FILE *out, const struct bench_svg_chart *chart, const stru
 	fputs("</g>\n", out);
 }
 
+/* Names that would touch the one before are left out. */
+static void draw_spans(FILE *out, const struct bench_svg_chart *chart)
+{
+	double last = -WIDTH;
+
+	fputs("<g class=\"axis\">", out);
+	for (size_t i = 0; i < chart->span_count; i++) {
+		double left = place(&chart->x, chart->spans[i].from, LINES_LEFT + 10, LINES_RIGHT - 10);
+		double right = place(&chart->x, chart->spans[i].to, LINES_LEFT + 10, LINES_RIGHT - 10);
+		double middle = (left + right) / 2;
+
+		if (i % 2 == 0)
+			fprintf(out, "<path class=\"stripe\" d=\"M%.1f %gH%.1fV%gH%.1fz\"/>", left, LINES_TOP, right,
+				LINES_BOTTOM, left);
+		if (middle - last < BETWEEN_SPANS)
+			continue;
+		last = middle;
+		fprintf(out, "<text x=\"%.1f\" y=\"%g\" text-anchor=\"middle\">", middle, LINES_TOP - 4);
+		bench_svg_text(out, chart->spans[i].name);
+		fputs("</text>", out);
+	}
+	fputs("</g>\n", out);
+}
+
 /* ---- charts */
 
 static void begin_chart(struct bench_svg *svg, double height, const char *title, const char *description)
@@ -340,8 +365,9 @@ static void begin_chart(struct bench_svg *svg, double height, const char *title,
 void bench_svg_lines(struct bench_svg *svg, const struct bench_svg_chart *chart)
 {
 	begin_chart(svg, LINES_HEIGHT, chart->title, chart->description);
+	draw_spans(svg->out, chart);
 	draw_x_axis(svg->out, &chart->x, LINES_LEFT + 10, LINES_RIGHT - 10, LINES_BOTTOM, LINES_BOTTOM + 4);
-	draw_y_axis(svg->out, &chart->y);
+	draw_y_axis(svg->out, &chart->y, chart->span_count > 0 ? 8 : 12);
 	for (size_t i = 0; i < chart->count; i++)
 		draw_line(svg->out, chart, &chart->lines[i]);
 	fputs("</svg>\n", svg->out);

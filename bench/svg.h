@@ -65,11 +65,19 @@ struct bench_svg_line {
 	bool marked;
 };
 
+/* A stretch of the x axis with a name of its own, which stands above it: every other one is shaded. */
+struct bench_svg_span {
+	double from, to;
+	char name[12];
+};
+
 struct bench_svg_chart {
 	const char *title, *description;
 	struct bench_svg_axis x, y;
 	const struct bench_svg_line *lines; /* from the back to the front */
 	size_t count;
+	const struct bench_svg_span *spans; /* in ascending order */
+	size_t span_count;
 };
 
 void bench_svg_lines(struct bench_svg *svg, const struct bench_svg_chart *chart);

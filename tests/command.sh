@@ -358,7 +358,8 @@ expect 0 '' "$guestsync" bench --seconds 0.1 --rounds 2 --threads 2 --locks ours
 python3 "$work/page.py" "$work/timed" || flunk 'the page over time is not as it should be'
 expect 0 '' "$guestsync" bench --ramp --seconds 0.05 --rounds 1 --threads 1,3,1 --locks gsync_oticket,pthread_spin --scenario oc \
 	--report "$work/ramp"
-for words in 'Throughput over time, up to 3 threads' '<th scope="col">full speed after</th>' \
+for words in 'Throughput over time, up to 3 threads' 'on top: threads at work' \
+	'<th scope="col">threads</th><th scope="col">1</th><th scope="col">3</th><th scope="col">1</th></tr>' \
 	'each window in steps of 0.05 s with 1, 3, 1 threads' 'second copy of the measurement'; do
 	grep -q "$words" "$work/ramp/index.html" || flunk "the page of a ramp does not say \"$words\""
 done

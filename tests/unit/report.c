@@ -146,6 +146,33 @@ static void an_axis_is_logarithmic_where_values_span_decades(void **state)
 	assert_true(axis.high > axis.low);
 }
 
+static void write_spans(FILE *out, const void *spans)
+{
+	struct bench_svg svg = { .out = out };
+	const struct bench_svg_chart chart = {
+		.title = "", .description = "", .x = { .label = "", .unit = BENCH_SVG_TIME, .high = 100 },
+		.y = { .label = "", .high = 1 }, .spans = spans, .span_count = 4,
+	};
+
+	bench_svg_lines(&svg, &chart);
+}
+
+static void every_other_span_is_shaded_and_names_keep_apart(void **state)
+{
+	const struct bench_svg_span spans[] = { { 0, 50, "1" }, { 50, 51, "<2" }, { 51, 52, "gone" }, { 52, 100, "4" } };
+	char *text = text_of(write_spans, spans);
+
+	(void)state;
+	assert_non_null(strstr(text, "<path class=\"stripe\" d=\"M60.0 24H219.0V260H60.0z\"/>"));
+	assert_null(strstr(text, "M219.0 24H"));
+	assert_non_null(strstr(text, "class=\"stripe\" d=\"M222.2 24H225.4V"));
+	assert_non_null(strstr(text, " text-anchor=\"middle\">1</text>"));
+	assert_non_null(strstr(text, " text-anchor=\"middle\">&lt;2</text>"));
+	assert_null(strstr(text, "gone"));
+	assert_non_null(strstr(text, " text-anchor=\"middle\">4</text>"));
+	free(text);
+}
+
 /* ---- panels */
 
 static void a_panel_has_every_cell_in_its_place(void **state)
@@ -632,6 +659,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_cannot_become_markup),
 		cmocka_unit_test(an_axis_is_logarithmic_where_values_span_decades),
+		cmocka_unit_test(every_other_span_is_shaded_and_names_keep_apart),
 		cmocka_unit_test(a_panel_has_every_cell_in_its_place),
 		cmocka_unit_test(a_cell_that_is_missing_leaves_a_gap),
 		cmocka_unit_test(the_page_shows_all_cells_and_hides_no_trouble),
