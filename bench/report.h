@@ -92,8 +92,12 @@ void bench_report_threads(char *text, const struct bench_run *run, const struct 
 void bench_report_table(const struct bench_run *run, FILE *out);
 void bench_report_csv(const struct bench_run *run, FILE *out);
 
-/* A document in Markdown, a page in HTML; MACHINE as in the JSON. Return 0, or -1 when memory runs out. */
-int bench_report_markdown(const struct bench_run *run, const json_t *machine, FILE *out);
+/*
+ * A document in Markdown, a page in HTML; MACHINE as in the JSON. What NOTES, unless
+ * NULL, holds becomes part of the document, after the list of cells that fall short.
+ * Return 0, or -1 when memory runs out.
+ */
+int bench_report_markdown(const struct bench_run *run, const json_t *machine, FILE *notes, FILE *out);
 int bench_report_html(const struct bench_run *run, const json_t *machine, FILE *out);
 
 /*

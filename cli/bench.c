@@ -4,6 +4,7 @@
  * before anything is measured; whatever ends it early leaves neither processes
  * nor half a file behind.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -60,6 +61,8 @@ static const char help[] =
 	"  --from LIST      measure nothing: report what these files say, written earlier by\n"
 	"                   --json or --report, but not with --ramp; the cells of several\n"
 	"                   become one report\n"
+	"  --notes FILE     markdown: what FILE holds becomes part of the document, after the\n"
+	"                   list of cells in which ours fall short: the place for reasons\n"
 	"  --help           this text\n"
 	"\n"
 	"A barrier has no critical section: --cs does not matter to it. Other scenarios\n"
@@ -81,6 +84,7 @@ struct files {
 	struct bench_output out;
 	struct bench_output plot;
 	struct bench_output_dir dir;
+	FILE *notes; /* read; NULL = none */
 };
 
 /* What is reported: just measured, or, with FACTS NULL, read from files. */
@@ -88,6 +92,7 @@ struct subject {
 	struct bench_run *run;
 	json_t *machine;
 	const struct gsync_facts *facts;
+	FILE *notes; /* to go with them; NULL = none */
 };
 
 static void discard_files(struct files *files)
@@ -95,13 +100,28 @@ static void discard_files(struct files *files)
 	bench_output_discard(&files->out);
 	bench_output_discard(&files->plot);
 	bench_output_dir_discard(&files->dir);
+	if (files->notes != NULL)
+		fclose(files->notes);
+	files->notes = NULL;
+}
+
+/* Opened before anything is measured, and looked into: a directory can be opened, too. */
+static int open_notes(struct files *files, const char *path, struct bench_error *error)
+{
+	files->notes = fopen(path, "re");
+	if (files->notes != NULL)
+		ungetc(getc(files->notes), files->notes);
+	if (files->notes == NULL || ferror(files->notes))
+		return bench_fail(error, "cannot read \"%s\": %s", path, strerror(errno));
+	return 0;
 }
 
 static int open_files(struct files *files, const struct cli_bench_options *options, struct bench_error *error)
 {
 	if (options->plot != NULL && bench_plot_check(error) != 0)
 		return -1;
-	if ((options->out != NULL && bench_output_open(&files->out, options->out, error) != 0) ||
+	if ((options->notes != NULL && open_notes(files, options->notes, error) != 0) ||
+	    (options->out != NULL && bench_output_open(&files->out, options->out, error) != 0) ||
 	    (options->plot != NULL && bench_output_open(&files->plot, options->plot, error) != 0) ||
 	    (options->report != NULL && bench_output_dir_open(&files->dir, options->report, error) != 0)) {
 		discard_files(files);
@@ -154,7 +174,7 @@ static int write_report(const struct subject *subject, enum cli_format format, F
 		bench_report_csv(subject->run, out);
 		break;
 	case CLI_FORMAT_MARKDOWN:
-		result = bench_report_markdown(subject->run, subject->machine, out);
+		result = bench_report_markdown(subject->run, subject->machine, subject->notes, out);
 		break;
 	}
 	return result == 0 ? 0 : bench_fail(error, "not enough memory for the report");
@@ -202,7 +222,7 @@ static int report(const struct subject *subject, const struct cli_bench_options 
 
 static int measure_and_report(struct bench_run *run, const struct cli_bench_options *options, struct files *files)
 {
-	struct subject subject = { .run = run };
+	struct subject subject = { .run = run, .notes = files->notes };
 	struct bench_error error = { "" };
 	struct gsync_profile profile;
 	struct gsync_facts facts;
@@ -253,7 +273,8 @@ static int read_and_report(const struct cli_bench_options *options, struct files
 	if (cli_reading_open(&reading, options->from, &error) != 0)
 		return cli_complain(&error);
 	if (open_files(files, options, &error) == 0) {
-		const struct subject subject = { .run = &reading.run, .machine = reading.machine };
+		const struct subject subject = { .run = &reading.run, .machine = reading.machine,
+						 .notes = files->notes };
 
 		status = report(&subject, options, files, cli_name_the_skipped(&reading.run));
 	} else {

@@ -120,6 +120,8 @@ static int choose_format(struct cli_bench_options *options, const char *text, st
 	if (format < 0)
 		return bench_fail(error, "--format must be table, json, csv or markdown, not \"%s\"", text);
 	options->format = (enum cli_format)format;
+	if (options->notes != NULL && options->format != CLI_FORMAT_MARKDOWN)
+		return bench_fail(error, "--notes goes with --format markdown");
 	return 0;
 }
 
@@ -171,8 +173,8 @@ static int collect(struct cli_bench_options *options, struct texts *texts, int a
 		{ "out", required_argument, NULL, 'o' },     { "plot", required_argument, NULL, 'p' },
 		{ "pin", required_argument, NULL, 'n' },     { "every", required_argument, NULL, 'v' },
 		{ "ramp", no_argument, NULL, 'a' },	     { "report", required_argument, NULL, 'd' },
-		{ "from", required_argument, NULL, 'm' },    { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+		{ "from", required_argument, NULL, 'm' },    { "notes", required_argument, NULL, 'w' },
+		{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
 	};
 	const struct {
 		int letter;
@@ -183,6 +185,7 @@ static int collect(struct cli_bench_options *options, struct texts *texts, int a
 		{ 'r', &texts->rounds },  { 'e', &texts->scenario }, { 'f', &texts->format },
 		{ 'o', &options->out },	  { 'p', &options->plot },  { 'n', &texts->pin },
 		{ 'v', &texts->every },	  { 'd', &options->report }, { 'm', &options->from },
+		{ 'w', &options->notes },
 	};
 	int letter, index = 0;
 

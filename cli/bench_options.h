@@ -21,6 +21,7 @@ struct cli_bench_options {
 	const char *out;  /* NULL = standard output */
 	const char *plot; /* NULL = none */
 	const char *report; /* a directory; NULL = none */
+	const char *notes;  /* a file that becomes part of a document in Markdown; NULL = none */
 	const char *from;   /* files to read instead of measuring; NULL = none: then SETTINGS hold */
 	bool help;
 };

@@ -378,6 +378,12 @@ python3 "$work/page.py" "$work/again" || flunk 'the page from a file is not as i
 for row in '## locks, hogs: ' '### locks, plain, critical section 100 ns' '\| \*\*gsync_mutex\*\* +\| ' '\| pthread_barrier +\| ' '    guestsync bench --seconds'; do
 	grep -qE "^$row" "$work/out" || flunk "the Markdown has no line \"$row\""
 done
+echo '- because *of this*' >"$work/notes.md"
+expect 0 '' "$guestsync" bench --from "$work/page/results.json" --format markdown --notes "$work/notes.md"
+sed -n '/^## Where ours fall short/,/^## Figures/p' "$work/out" | grep -qxF -e '- because *of this*' || flunk 'the notes are not where they belong'
+expect 1 'cannot read "/nonexistent"' "$guestsync" bench --seconds 60 --format markdown --notes /nonexistent --out "$work/nothing"
+expect 1 'cannot read ".*": Is a directory' "$guestsync" bench --seconds 60 --format markdown --notes "$work" --out "$work/nothing"
+expect 2 ': --notes goes with --format markdown' "$guestsync" bench --notes "$work/notes.md"
 for scenario in plain hogs; do
 	"$guestsync" bench "${quick[@]}" --locks gsync_mutex,pthread_mutex --scenario $scenario --json >"$work/$scenario.json"
 done
