@@ -288,7 +288,8 @@ holds 'all(s["ops_per_s"] > 0 and len(s["rounds"]) == 2 for s in d["cells"][0]["
 [ "$(nproc)" -ne 2 ] || holds '["full_speed_after_ms" in s for s in d["cells"][0]["ramp"]] == [False, False, False, True, True]'
 [ "$(nproc)" -ne 2 ] || holds '[s["pinned"] for s in d["cells"][0]["ramp"]] == [True, True, False, True, True]'
 holds 'd["cells"][0]["ramp"][4]["full_speed_ops_per_s"] == d["cells"][0]["ramp"][0]["steady_ops_per_s"]'
-holds 'all(1 <= x["threads"] <= 8 and x["t_ms"] < 1000 for m in d["cells"][0]["rounds"] for x in m["timeline"])'
+# In milliseconds; on a busy machine a moment comes late.
+holds 'all(1 <= x["threads"] <= 8 and 0 < x["t_ms"] < 1e6 for m in d["cells"][0]["rounds"] for x in m["timeline"])'
 [ "$(grep -c '^set arrow' "$work/script")" -eq 4 ] && grep -q '^set label " 8" at first 0.2' "$work/script" &&
 	grep -q 'threads: 1, 2, 8, 2, 1"' "$work/script" || flunk 'no plot of the ramp'
 expect 0 '' "$guestsync" bench --ramp --seconds 0.05 --rounds 1 --locks gsync_mutex,pthread_spin
@@ -483,7 +484,7 @@ holds 'set(d) == {"machine","settings","cells","summary"} and d["summary"]["cell
 holds '{(c["kind"], c["lock"], c["scenario"]) for c in d["cells"]} == {(k, l, s) for k, l in [("lock","gsync_mutex"),("lock","gsync_oticket"),("barrier","gsync_barrier")] for s in ["plain","hogs"]}'
 holds '{"threads","cs_ns","think_ns","chosen_ops_per_s","best_ops_per_s","best_spin_ns","spread"} <= set(d["cells"][0])'
 if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'calibrate --oracle left hogs behind'; fi
-expect 0 '' "$guestsync" calibrate --oracle --threads 2 --cs 1000 --seconds 0.01 --rounds 2 --scenario oc --locks gsync_mutex --json
+expect 0 '' "$guestsync" calibrate --oracle --threads 2 --cs 1000 --seconds 0.1 --rounds 2 --scenario oc --locks gsync_mutex --json
 holds 'len(d["cells"]) == 1 and d["cells"][0]["scenario"] == "oc" and d["cells"][0]["rounds"][0]["chosen"] > 0'
 expect 0 '' "$guestsync" calibrate --oracle "${small[@]}" --scenario plain --locks gsync_barrier --out "$work/oracle.txt"
 grep -q 'chosen ÷ best' "$work/oracle.txt" || flunk 'calibrate --oracle --out wrote no table'
