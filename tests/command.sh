@@ -260,7 +260,7 @@ for end in INT TERM KILL; do
 	timeout --foreground -s $end 1 "$guestsync" bench "${long[@]}" >"$work/out" 2>"$work/err"
 	nobody_left || flunk "the second copy was left behind after SIG$end"
 done
-"$guestsync" bench "${long[@]}" --seconds 2 >"$work/out" 2>"$work/err" &
+"$guestsync" bench "${long[@]}" >"$work/out" 2>"$work/err" &
 for ((i = 0; i < 200; i++)); do
 	copy=$(under_way | grep -vx $!) && break
 	sleep 0.05
