@@ -7,6 +7,8 @@
 #include <guestsync/base.h>
 #include <guestsync/mutex.h>
 #include <guestsync/oticket.h>
+#include <guestsync/parallel.h>
+#include <guestsync/pool.h>
 #include <guestsync/profile.h>
 #include <guestsync/spinlock.h>
 
