@@ -117,6 +117,29 @@ static struct gsync_choice barrier_yields(const struct gsync_conditions *conditi
 	return (struct gsync_choice){ 100, "with more participants than CPUs somebody has none: room for them at once" };
 }
 
+static struct gsync_choice pool(const struct gsync_conditions *conditions)
+{
+	struct gsync_choice spin = patience(conditions);
+
+	return or_none(spin, spin.value, "the price of a wake-up: that much the next piece of work may save");
+}
+
+/* Also where nobody spins: it may be a pool of more workers than CPUs. */
+static struct gsync_choice share(const struct gsync_conditions *conditions)
+{
+	double price = clamp(conditions->calibration.wake_ns, 5e3, 100e3);
+
+	return (struct gsync_choice){ (uint32_t)(2 * price),
+				      "twice the price of a wake-up, 5 to 100 us: of less work the one who is woken gets too "
+				      "little to pay for it" };
+}
+
+static struct gsync_choice range(const struct gsync_conditions *conditions)
+{
+	(void)conditions;
+	return (struct gsync_choice){ 10000, "a hundred times what handing it out costs; the last to end is late by no more" };
+}
+
 static struct gsync_choice look(const struct gsync_conditions *conditions)
 {
 	(void)conditions;
@@ -135,6 +158,12 @@ static struct gsync_choice usable(const struct gsync_conditions *conditions)
 				      "the least of the CPUs online, the affinity mask and the cgroups' quotas, rounded up" };
 }
 
+static struct gsync_choice whole(const struct gsync_conditions *conditions)
+{
+	return (struct gsync_choice){ (uint32_t)clamp(conditions->usable_cpus + 0.001, 1, 1e6),
+				      "the same, rounded down, but not to 0: so many never use up a quota, and are never stopped" };
+}
+
 #define NS_MOST 1000000000u
 
 const struct gsync_threshold gsync_thresholds[] = {
@@ -150,9 +179,13 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "yield_places", 0, 1000000, "places from its turn a waiter must be for that", yield_places },
 	{ "barrier_ns", 0, NS_MOST, "ns, a barrier spins when all participants can have a CPU", barrier },
 	{ "barrier_yields", 0, 1000000, "yields, after that or instead, before it sleeps", barrier_yields },
+	{ "pool_ns", 0, NS_MOST, "ns, the one idle worker of a pool that looks for work does so before it sleeps", pool },
+	{ "share_ns", 0, NS_MOST, "ns of work must be left of a loop for a sleeping worker to be woken for it", share },
+	{ "range_ns", 100, NS_MOST, "ns, a range of a parallel loop is to last", range },
 	{ "look_ns", 0, NS_MOST, "ns, between two looks at what the machine does; 0 = never look again", look },
 	{ "pressure_percent", 1, 100, "percent of our CPUs taken by others: from there on waiters spin less", pressure },
 	{ "usable_cpus", 1, 1000000, "CPUs that these rules count on", usable },
+	{ "whole_cpus", 1, 1000000, "CPUs that a latency pool counts on", whole },
 };
 
 void gsync_profile_derive(struct gsync_profile *out, struct gsync_reasons *reasons,

@@ -60,9 +60,13 @@ struct gsync_profile {
 	uint32_t yield_places;
 	uint32_t barrier_ns;
 	uint32_t barrier_yields;
+	uint32_t pool_ns;
+	uint32_t share_ns;
+	uint32_t range_ns;
 	uint32_t look_ns;
 	uint32_t pressure_percent;
 	uint32_t usable_cpus;
+	uint32_t whole_cpus;
 };
 
 #define GSYNC_THRESHOLD_COUNT (sizeof(struct gsync_profile) / sizeof(uint32_t))

@@ -47,6 +47,9 @@ const struct gsync_published gsync_untuned = {
 		.fair = 1000000,
 		.yield = 50000,
 		.barrier = 20000,
+		.pool = 20000,
+		.share = 40000,
+		.range = 10000,
 		.slow_yield = SLOW_YIELD_NS,
 		.yield_recess = BLIND_RECESS_NS,
 		.pressed_most = 60000000,
@@ -59,6 +62,7 @@ const struct gsync_published gsync_untuned = {
 		.yield_places = 8,
 		.barrier_yields = 100,
 		.usable_cpus = 2,
+		.whole_cpus = 1,
 	},
 };
 
@@ -166,6 +170,9 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->fair = (uint64_t)(profile->fair_ns * ticks_per_ns);
 	out->yield = (uint64_t)(profile->yield_ns * ticks_per_ns);
 	out->barrier = (uint64_t)(profile->barrier_ns * ticks_per_ns);
+	out->pool = (uint64_t)(profile->pool_ns * ticks_per_ns);
+	out->share = (uint64_t)(profile->share_ns * ticks_per_ns);
+	out->range = (uint64_t)(profile->range_ns * ticks_per_ns);
 	out->slow_yield = (uint64_t)(SLOW_YIELD_NS * ticks_per_ns);
 	out->yield_recess = (uint64_t)((blind || profile->look_ns == 0 ? BLIND_RECESS_NS : RECESS_NS) * ticks_per_ns);
 	/* One look and a half: a calm one between two others is noise, and soon after the last of them it is over. */
@@ -179,6 +186,7 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->yield_places = profile->yield_places;
 	out->barrier_yields = profile->barrier_yields;
 	out->usable_cpus = profile->usable_cpus;
+	out->whole_cpus = profile->whole_cpus;
 }
 
 /*

@@ -26,6 +26,9 @@ struct gsync_tuning {
 	uint64_t fair;
 	uint64_t yield;
 	uint64_t barrier;
+	uint64_t pool;
+	uint64_t share;
+	uint64_t range;
 	uint64_t slow_yield;   /* a yield that took this long gave the CPU to somebody else's work */
 	uint64_t yield_recess; /* then nobody yields for this long */
 	uint64_t pressed_most; /* pressure lasts no longer than this, unless it is found again */
@@ -38,6 +41,7 @@ struct gsync_tuning {
 	uint32_t yield_places;
 	uint32_t barrier_yields;
 	uint32_t usable_cpus;
+	uint32_t whole_cpus;
 };
 
 struct gsync_published {

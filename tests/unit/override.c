@@ -31,9 +31,13 @@ static void every_threshold_stands_at_its_field(void **state)
 		[INDEX(yield_places)] = "yield_places",
 		[INDEX(barrier_ns)] = "barrier_ns",
 		[INDEX(barrier_yields)] = "barrier_yields",
+		[INDEX(pool_ns)] = "pool_ns",
+		[INDEX(share_ns)] = "share_ns",
+		[INDEX(range_ns)] = "range_ns",
 		[INDEX(look_ns)] = "look_ns",
 		[INDEX(pressure_percent)] = "pressure_percent",
 		[INDEX(usable_cpus)] = "usable_cpus",
+		[INDEX(whole_cpus)] = "whole_cpus",
 	};
 
 	(void)state;

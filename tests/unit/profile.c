@@ -46,6 +46,35 @@ static void a_waiter_spins_for_the_price_of_a_wake_up(void **state)
 	assert_int_equal(profile.near_ns, 20000);
 }
 
+static void a_fraction_of_a_cpu_is_rounded_up_or_down(void **state)
+{
+	static const struct {
+		double usable;
+		uint32_t up, down;
+	} cases[] = { { 0.5, 1, 1 }, { 1, 1, 1 }, { 1.5, 2, 1 }, { 2, 2, 2 }, { 3.99, 4, 3 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gsync_profile profile = derive(&halting, cases[i].usable);
+
+		assert_int_equal(profile.usable_cpus, cases[i].up);
+		assert_int_equal(profile.whole_cpus, cases[i].down);
+	}
+}
+
+static void a_pool_goes_by_the_price_of_a_wake_up(void **state)
+{
+	struct gsync_profile profile;
+
+	(void)state;
+	profile = derive(&halting, 2);
+	assert_int_equal(profile.pool_ns, 20000);
+	assert_int_equal(profile.share_ns, 40000);
+	profile = derive(&halting, 1);
+	assert_int_equal(profile.pool_ns, 0);
+	assert_int_equal(profile.share_ns, 40000);
+}
+
 static void absurd_measurements_stay_in_bounds(void **state)
 {
 	struct gsync_calibration absurd = halting;
@@ -162,6 +191,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_usable_cpu_never_spins),
 		cmocka_unit_test(a_waiter_spins_for_the_price_of_a_wake_up),
+		cmocka_unit_test(a_fraction_of_a_cpu_is_rounded_up_or_down),
+		cmocka_unit_test(a_pool_goes_by_the_price_of_a_wake_up),
 		cmocka_unit_test(absurd_measurements_stay_in_bounds),
 		cmocka_unit_test(an_untrusted_price_counts_within_what_is_usual),
 		cmocka_unit_test(every_value_has_its_reason),
