@@ -68,9 +68,8 @@ GSYNC_BEGIN_DECLS
 
 /*
  * A reduction or scan gives the same result, bit by bit, whatever the number of
- * workers: what is put together with what depends on COUNT and GRAIN only. For
- * this the operation need be neither associative, as sums of floating point
- * numbers are not, nor commutative. Costs room for up to 512 partial results.
+ * workers, also where the operation is not associative, as sums of floating point
+ * numbers are not: what is put together with what depends on COUNT and GRAIN only.
  */
 #define GSYNC_LOOP_ORDERED 2u
 
@@ -102,15 +101,16 @@ GSYNC_API int gsync_parallel_map(gsync_pool_t *pool, const gsync_array_t *array,
 				 const gsync_loop_options_t *options);
 
 /*
- * A sum of its own for each worker, or, ordered, for each block of indices; all
- * begin as copies of IDENTITY, SIZE bytes, aligned as malloc would.
+ * Sums of ranges, all of which begin as copies of IDENTITY, SIZE bytes. They are
+ * joined from left to right. Where SIZE is a multiple of an alignment, no more
+ * than malloc's, they have it.
  */
 typedef struct gsync_reduction {
 	size_t size;
 	const void *identity;
 	/* Adds the indices of a range to SUM. */
 	void (*add)(void *context, size_t begin, size_t end, void *sum);
-	/* Adds the sum of later indices to that of earlier ones; not ordered: of others to some. */
+	/* Adds the sum of later indices to that of all before them. */
 	void (*join)(void *context, void *sum, const void *later);
 } gsync_reduction_t;
 
@@ -119,7 +119,7 @@ GSYNC_API int gsync_parallel_reduce(gsync_pool_t *pool, size_t count, const gsyn
 				    void *result, const gsync_loop_options_t *options);
 
 /*
- * Running sums, in two passes over the data where several workers take part.
+ * Running sums; in two passes over the data where several workers take part, or in order.
  * ADD is called with WRITE 0 to add a range to SUM, and nothing else; with WRITE
  * 1, once for each index, SUM being the sum of all before BEGIN, to write down
  * the results of the range as well. So it serves inclusive and exclusive scans.

@@ -154,9 +154,10 @@ typedef struct gsync_group {
 	gsync_pool_t *pool;			    /* NULL = the process-wide one */
 	uint32_t flags;
 	uint32_t cancelled;
+	uint32_t process; /* which one has spawned into it, counted by forks */
 } gsync_group_t;
 
-#define GSYNC_GROUP_INIT { 0, 0, 0, 0 }
+#define GSYNC_GROUP_INIT { 0, 0, 0, 0, 0 }
 
 #define GSYNC_GROUP_ISOLATED 1u /* while it waits, a thread runs only tasks of this group */
 

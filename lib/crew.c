@@ -1,0 +1,351 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is awake, who looks for work, who sleeps: one word, and a futex beside it.
+ *
+ * crew, 64 bits:
+ *
+ *    0-15  awake      workers that are up or have been told to get up, and threads that help them
+ *   16-31  parked     those that sleep, or are about to, and have not been told to get up
+ *   32-47  calls      told to get up, and not up yet; counted as awake already
+ *   48     SEARCHING  somebody is up and looks for work, or has been told to
+ *
+ *   change                                        by
+ *   parked - 1, calls + 1, awake + 1, SEARCHING   who has put work somewhere: calls one
+ *   awake + 1, SEARCHING                          the same, where nobody sleeps: starts a thread
+ *   calls - 1                                     a sleeper gets up: it is the one who searches
+ *   parked - 1, awake + 1                         a sleeper gets up because its group is done, or it found something
+ *                                                 after all; where parked is 0 it is one of those called: calls - 1
+ *   awake - 1, parked + 1, SEARCHING = 0          who has found nothing, before it sleeps
+ *   SEARCHING, 0 to 1                             an awake worker that found nothing at once
+ *   SEARCHING, 1 to 0                             the one who searches has found something, or sleeps, or leaves
+ *   awake + 1, awake - 1                          a foreign thread begins and ends to help
+ *
+ * So few wake-ups are made: while one searches nobody else is called, however
+ * much work comes; whoever finds something stops searching and, if there is more,
+ * calls the next.
+ *
+ * No work is left lying. Putting it somewhere and then looking at the crew, and
+ * on the other side changing the crew and then looking for work, are sequentially
+ * consistent: one of the two sees the other.
+ * (1) Who sleeps has counted itself out and then looked everywhere once more.
+ * (2) A caller that calls nobody because SEARCHING is set relies on the one who
+ * searches: that one clears SEARCHING before its last look, or calls the next.
+ * (3) A caller that calls nobody because enough are awake relies on those: each
+ * looks everywhere before it sleeps; one that retires, because more are awake
+ * than there are CPUs for, leaves at least one such behind; a helper that leaves
+ * looks, and calls. One that is called but asleep in a group whose tasks are done
+ * is up, and so leaves by the same way.
+ *
+ * No wake-up is lost: a sleeper reads event, then looks whether it is called, or
+ * its group done, and sleeps only while event is what it has read. Whoever calls,
+ * or ends a group that somebody waits for, changes event after that and before
+ * the system call.
+ *
+ * The first channel of the futex is for calls; the others for groups, by address.
+ */
+#include "lib/pool.h"
+
+#include "primitives/futex.h"
+#include "primitives/spin.h"
+
+#include <signal.h>
+
+#define AWAKE ((uint64_t)1)
+#define PARKED ((uint64_t)1 << 16)
+#define CALLS ((uint64_t)1 << 32)
+#define SEARCHING ((uint64_t)1 << 48)
+
+#define CALL_CHANNEL 1u
+#define REFUSED_NS 100000000u /* until it is tried again to start a thread */
+
+static uint32_t awake_of(uint64_t crew)
+{
+	return (uint32_t)crew & 0xffffu;
+}
+
+static uint32_t parked_of(uint64_t crew)
+{
+	return (uint32_t)(crew >> 16) & 0xffffu;
+}
+
+static uint32_t calls_of(uint64_t crew)
+{
+	return (uint32_t)(crew >> 32) & 0xffffu;
+}
+
+static uint64_t look(const gsync_pool_t *pool)
+{
+	return __atomic_load_n(&pool->crew, __ATOMIC_SEQ_CST);
+}
+
+static bool change(gsync_pool_t *pool, uint64_t *seen, uint64_t to)
+{
+	return __atomic_compare_exchange_n(&pool->crew, seen, to, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static uint32_t group_channel(const gsync_group_t *group)
+{
+	return 2u << ((uintptr_t)group / sizeof(*group) % 31);
+}
+
+/* How many may be awake beside the foreign threads that share loops with them; one, at least, must be. */
+static uint32_t room_for(const gsync_pool_t *pool)
+{
+	const struct gsync_tuning tuning = gsync_tuning();
+	uint64_t open = __atomic_load_n(&pool->open, __ATOMIC_RELAXED);
+	uint32_t guests = (uint32_t)__builtin_popcountll(open >> GSYNC_POSTS_OF_GUESTS);
+	uint32_t capacity = gsync_pool_capacity(pool, &tuning);
+
+	return capacity > guests + 1 ? capacity - guests : 1;
+}
+
+/* ---- starting threads */
+
+bool gsync_crew_was_refused(const gsync_pool_t *pool)
+{
+	uint64_t refused = __atomic_load_n(&pool->refused, __ATOMIC_RELAXED);
+
+	return refused != 0 && gsync_monotonic_ns() - refused < REFUSED_NS;
+}
+
+/* Signals are for the program's own threads. */
+static int create(struct gsync_worker *worker)
+{
+	sigset_t all, before;
+	int error;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	error = pthread_create(&worker->thread, NULL, gsync_worker_main, worker);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
+/* The caller has counted the new one as awake and searching. */
+static void start_thread(gsync_pool_t *pool)
+{
+	bool done = false;
+
+	gsync_mutex_lock(&pool->starting);
+	if (pool->closing == GSYNC_OPEN && pool->started < pool->places) {
+		struct gsync_worker *worker = &pool->workers[pool->started];
+
+		worker->pool = pool;
+		worker->index = pool->started;
+		done = create(worker) == 0;
+		if (done)
+			__atomic_store_n(&pool->started, pool->started + 1, __ATOMIC_RELEASE);
+		else
+			__atomic_store_n(&pool->refused, gsync_monotonic_ns(), __ATOMIC_RELAXED);
+		if (done && (pool->options.flags & GSYNC_POOL_BIND) != 0)
+			gsync_near_bind(worker->thread, worker->index);
+	}
+	gsync_mutex_unlock(&pool->starting);
+	if (!done) {
+		__atomic_fetch_and(&pool->crew, ~SEARCHING, __ATOMIC_SEQ_CST);
+		__atomic_fetch_sub(&pool->crew, AWAKE, __ATOMIC_SEQ_CST);
+	}
+}
+
+static bool may_start(const gsync_pool_t *pool, uint64_t crew, uint32_t room)
+{
+	uint32_t started = __atomic_load_n(&pool->started, __ATOMIC_RELAXED);
+
+	return started < pool->places && awake_of(crew) < room && gsync_pool_closing(pool) == GSYNC_OPEN &&
+	       !gsync_crew_was_refused(pool);
+}
+
+/* ---- calling */
+
+static void announce(gsync_pool_t *pool, int count, uint32_t channels)
+{
+	/* Release: who reads the new number sees why it changed. */
+	__atomic_fetch_add(&pool->event, 1u, __ATOMIC_SEQ_CST);
+	gsync_futex_wake(&pool->event, count, channels, false);
+}
+
+/* Calls one; false when there is nobody to call. ANYWAY: also while another searches. */
+static bool call(gsync_pool_t *pool, bool anyway)
+{
+	uint64_t crew = look(pool);
+	uint32_t room;
+
+	if ((crew & SEARCHING) != 0 && !anyway)
+		return false;
+	room = room_for(pool);
+	for (;;) {
+		if (((crew & SEARCHING) != 0 && !anyway) || awake_of(crew) >= room)
+			return false;
+		if (parked_of(crew) > 0) {
+			if (change(pool, &crew, (crew - PARKED + CALLS + AWAKE) | SEARCHING)) {
+				announce(pool, 1, CALL_CHANNEL);
+				return true;
+			}
+		} else if (!may_start(pool, crew, room)) {
+			return false;
+		} else if (change(pool, &crew, (crew + AWAKE) | SEARCHING)) {
+			start_thread(pool);
+			return true;
+		}
+	}
+}
+
+void gsync_crew_call(gsync_pool_t *pool)
+{
+	call(pool, false);
+}
+
+void gsync_crew_call_many(gsync_pool_t *pool, uint32_t count)
+{
+	if (count > 0 && gsync_crew_searches(pool))
+		count--;
+	while (count > 0 && call(pool, true))
+		count--;
+}
+
+/* ---- searching */
+
+bool gsync_crew_searches(const gsync_pool_t *pool)
+{
+	return (look(pool) & SEARCHING) != 0;
+}
+
+bool gsync_crew_begin_search(gsync_pool_t *pool)
+{
+	uint64_t crew = look(pool);
+
+	return (crew & SEARCHING) == 0 && (__atomic_fetch_or(&pool->crew, SEARCHING, __ATOMIC_SEQ_CST) & SEARCHING) == 0;
+}
+
+void gsync_crew_end_search(gsync_pool_t *pool)
+{
+	__atomic_fetch_and(&pool->crew, ~SEARCHING, __ATOMIC_SEQ_CST);
+	if (gsync_work_is_visible(pool))
+		gsync_crew_call(pool);
+}
+
+/* ---- sleeping */
+
+bool gsync_crew_retire(gsync_pool_t *pool, bool searching)
+{
+	uint64_t crew = look(pool);
+	uint64_t gone = PARKED - AWAKE;
+
+	/* The usual case at no cost. */
+	if (awake_of(crew) <= 1)
+		return false;
+	for (uint32_t room = room_for(pool);;) {
+		uint64_t to = crew + gone;
+
+		if (awake_of(crew) <= room)
+			return false;
+		if (searching)
+			to &= ~SEARCHING;
+		if (change(pool, &crew, to))
+			return true;
+	}
+}
+
+static void count_out(gsync_pool_t *pool, bool searching)
+{
+	uint64_t crew = look(pool);
+
+	while (!change(pool, &crew, (searching ? crew & ~SEARCHING : crew) + PARKED - AWAKE)) {
+		/* somebody comes or goes */
+	}
+}
+
+/* Gets up if it is called. */
+static bool answer_call(gsync_pool_t *pool)
+{
+	uint64_t crew = look(pool);
+
+	while (calls_of(crew) > 0)
+		if (change(pool, &crew, crew - CALLS))
+			return true;
+	return false;
+}
+
+/* Gets up for a reason of its own; true when all who sleep are called, so that it now has to search. */
+static bool get_up(gsync_pool_t *pool)
+{
+	uint64_t crew = look(pool);
+
+	for (;;) {
+		bool called = parked_of(crew) == 0;
+
+		if (change(pool, &crew, called ? crew - CALLS : crew - PARKED + AWAKE))
+			return called;
+	}
+}
+
+bool gsync_crew_park(gsync_pool_t *pool, const gsync_group_t *group, bool searching, bool retired)
+{
+	uint32_t channels = CALL_CHANNEL | (group ? group_channel(group) : 0);
+	bool look_around = !retired;
+
+	gsync_patience_ended(NULL);
+	if (!retired)
+		count_out(pool, searching);
+	for (;;) {
+		uint32_t seen = gsync_crew_event(pool);
+
+		if (answer_call(pool))
+			return true;
+		if ((group ? gsync_group_left(group) == 0 : gsync_pool_closing(pool) != GSYNC_OPEN) ||
+		    (look_around && gsync_work_is_visible(pool)))
+			return get_up(pool);
+		look_around = false;
+		gsync_futex_wait(&pool->event, seen, channels, NULL, false);
+	}
+}
+
+void gsync_crew_wake_all(gsync_pool_t *pool)
+{
+	announce(pool, GSYNC_WAKE_ALL, GSYNC_ANYBODY);
+}
+
+/* ---- helpers and groups */
+
+void gsync_crew_join(gsync_pool_t *pool)
+{
+	__atomic_fetch_add(&pool->crew, AWAKE, __ATOMIC_SEQ_CST);
+}
+
+void gsync_crew_leave(gsync_pool_t *pool)
+{
+	__atomic_fetch_sub(&pool->crew, AWAKE, __ATOMIC_SEQ_CST);
+	if (gsync_work_is_visible(pool))
+		gsync_crew_call(pool);
+}
+
+uint32_t gsync_crew_event(const gsync_pool_t *pool)
+{
+	return __atomic_load_n(&pool->event, __ATOMIC_SEQ_CST);
+}
+
+void gsync_crew_sleep_on_group(gsync_pool_t *pool, const gsync_group_t *group, uint32_t seen)
+{
+	gsync_crew_leave(pool);
+	gsync_futex_wait(&pool->event, seen, group_channel(group), NULL, false);
+	gsync_crew_join(pool);
+}
+
+void gsync_crew_wake_group(gsync_pool_t *pool, const gsync_group_t *group)
+{
+	announce(pool, GSYNC_WAKE_ALL, group_channel(group));
+}
+
+void gsync_crew_quit(gsync_pool_t *pool, bool searching)
+{
+	if (searching)
+		__atomic_fetch_and(&pool->crew, ~SEARCHING, __ATOMIC_SEQ_CST);
+	__atomic_fetch_sub(&pool->crew, AWAKE, __ATOMIC_SEQ_CST);
+}
+
+bool gsync_crew_is_away(const gsync_pool_t *pool)
+{
+	uint64_t crew = look(pool);
+
+	return awake_of(crew) == 0 && parked_of(crew) == 0;
+}
