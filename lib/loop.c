@@ -131,6 +131,15 @@ static uint64_t bit_of(const gsync_pool_t *pool, const struct gsync_post *post)
 	return (uint64_t)1 << index_of(pool, post);
 }
 
+/* Ranges that may hold something: those of all workers there are, and those that were filled for others to come. */
+static uint32_t count_ranges(const gsync_pool_t *pool, const struct gsync_post *post)
+{
+	/* Acquire: a worker that is counted has been set up. */
+	uint32_t started = __atomic_load_n(&pool->started, __ATOMIC_ACQUIRE);
+
+	return started > post->spread ? started : post->spread;
+}
+
 /* How many of LEFT units the next piece is to have. */
 static uint32_t piece(const struct hand *hand, uint32_t left)
 {
@@ -216,7 +225,7 @@ static bool take_within(struct hand *hand, uint32_t cpu, uint32_t distance)
 {
 	struct gsync_range *ranges = ranges_of(hand->pool, hand->post);
 	uint32_t first = hand->worker ? hand->worker->index + 1 : 0;
-	uint32_t count = __atomic_load_n(&hand->pool->started, __ATOMIC_ACQUIRE);
+	uint32_t count = count_ranges(hand->pool, hand->post);
 
 	if (distance == 0 && take_from(hand, &hand->post->units))
 		return true;
@@ -268,7 +277,7 @@ static bool has_units(const gsync_pool_t *pool, const struct gsync_post *post)
 
 	if (left_in(read_range(&post->units)) > 0)
 		return true;
-	for (uint32_t i = 0, count = __atomic_load_n(&pool->started, __ATOMIC_ACQUIRE); i < count; i++)
+	for (uint32_t i = 0, count = count_ranges(pool, post); i < count; i++)
 		if (left_in(read_range(&ranges[i].units)) > 0)
 			return true;
 	return false;
@@ -419,6 +428,7 @@ static void spread(const struct owner *owner, struct gsync_post *post, uint32_t 
 	uint64_t left = owner->units - owner->done;
 	uint32_t part = 0;
 
+	post->spread = 0;
 	for (uint32_t i = 0; part + 1 < parts && i < owner->hand.pool->places; i++) {
 		if (owner->hand.worker && owner->hand.worker->index == i)
 			continue;
@@ -426,6 +436,7 @@ static void spread(const struct owner *owner, struct gsync_post *post, uint32_t 
 		__atomic_store_n(&ranges[i].units,
 				 pack(owner->done + left * part / parts, owner->done + left * (part + 1) / parts),
 				 __ATOMIC_RELAXED);
+		post->spread = (uint16_t)(i + 1);
 	}
 	__atomic_store_n(&post->units, pack(owner->done, owner->done + left / parts), __ATOMIC_RELAXED);
 }

@@ -94,7 +94,8 @@ struct gsync_range {
 /* Where a loop is shared: pool memory, so that a late worker may look at it. Its states: loop.c. */
 struct gsync_post {
 	_Alignas(GSYNC_LINE) uint32_t state;
-	uint32_t eager;
+	uint16_t eager;
+	uint16_t spread; /* so many of the ranges were filled when it was opened, whether or not there are workers for them */
 	uint64_t units; /* the owner's range */
 	gsync_range_fn *run;
 	void *context;

@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: MIT */
+/* The pool: every task once, groups, cancelling, full queues, both ways to shut down, sizes that change, fork. */
+#include "tests/unit/support.h"
+
+#include "lib/pool.h"
+
+#include <guestsync/profile.h>
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#define WORKERS 4
+
+/* As if there were so many CPUs: what is to be seen must be seen on any machine. */
+static void pretend_cpus(uint64_t count)
+{
+	assert_int_equal(gsync_profile_set("usable_cpus", count), 0);
+	assert_int_equal(gsync_profile_set("whole_cpus", count), 0);
+}
+
+static gsync_pool_t *make(const gsync_pool_options_t *options)
+{
+	gsync_pool_t *pool;
+
+	assert_int_equal(gsync_pool_create(&pool, options), 0);
+	return pool;
+}
+
+static int four_cpus(void **state)
+{
+	(void)state;
+	pretend_cpus(WORKERS);
+	return 0;
+}
+
+static void count_up(void *counter)
+{
+	__atomic_fetch_add((uint32_t *)counter, 1u, __ATOMIC_RELAXED);
+}
+
+/* A task that holds its worker until it is told to go on. */
+struct gate {
+	uint32_t inside, open;
+};
+
+static void stand_at(void *argument)
+{
+	struct gate *gate = argument;
+
+	__atomic_fetch_add(&gate->inside, 1u, __ATOMIC_RELEASE);
+	test_until_set(&gate->open, 1);
+}
+
+static void open_gate(struct gate *gate)
+{
+	__atomic_store_n(&gate->open, 1u, __ATOMIC_RELEASE);
+}
+
+static void options_that_nobody_knows_are_refused(void **state)
+{
+	gsync_pool_options_t options = { .mode = 2 };
+	gsync_group_t group;
+	gsync_pool_t *pool;
+
+	(void)state;
+	assert_int_equal(gsync_pool_create(&pool, &options), EINVAL);
+	options = (gsync_pool_options_t){ .flags = 2 };
+	assert_int_equal(gsync_pool_create(&pool, &options), EINVAL);
+	assert_int_equal(gsync_group_init(&group, NULL, 2), EINVAL);
+	pool = make(NULL);
+	assert_int_equal(gsync_pool_shutdown(pool, 2), EINVAL);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+	assert_int_equal(gsync_pool_destroy(NULL), 0);
+	assert_int_equal(gsync_pool_shutdown(NULL, GSYNC_POOL_DRAIN), EBUSY);
+}
+
+static void no_thread_before_there_is_work(void **state)
+{
+	gsync_pool_t *pool = make(NULL);
+	uint32_t runs = 0;
+
+	(void)state;
+	assert_int_equal(gsync_pool_threads(pool), 0);
+	assert_int_equal(gsync_pool_workers(pool), WORKERS);
+	assert_int_equal(gsync_pool_submit(pool, count_up, &runs), 0);
+	assert_int_equal(gsync_pool_threads(pool), 1);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+	assert_int_equal(runs, 1);
+}
+
+/* ---- none lost, none run twice */
+
+#define SUBMITTERS 8
+#define SUBMISSIONS (UNDER_TSAN ? 5000 : 50000)
+
+struct submitter {
+	gsync_pool_t *pool;
+	uint32_t *marks;
+};
+
+static void *submit_many(void *argument)
+{
+	struct submitter *submitter = argument;
+
+	for (int i = 0; i < SUBMISSIONS; i++)
+		assert_int_equal(gsync_pool_submit(submitter->pool, count_up, &submitter->marks[i]), 0);
+	return NULL;
+}
+
+static void check_submissions(const gsync_pool_options_t *options)
+{
+	struct submitter submitters[SUBMITTERS];
+	pthread_t threads[SUBMITTERS];
+	gsync_pool_t *pool = make(options);
+
+	for (int i = 0; i < SUBMITTERS; i++) {
+		submitters[i] = (struct submitter){ pool, calloc((size_t)SUBMISSIONS, sizeof(uint32_t)) };
+		assert_non_null(submitters[i].marks);
+		threads[i] = test_thread(submit_many, &submitters[i]);
+	}
+	for (int i = 0; i < SUBMITTERS; i++)
+		test_join(threads[i]);
+	if (options && options->queue_limit > 0)
+		assert_true(pool->queue.room <= 2 * (size_t)options->queue_limit);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+	for (int i = 0; i < SUBMITTERS; i++) {
+		for (int k = 0; k < SUBMISSIONS; k++)
+			assert_int_equal(submitters[i].marks[k], 1);
+		free(submitters[i].marks);
+	}
+}
+
+static void each_task_of_foreign_threads_runs_once(void **state)
+{
+	static const gsync_pool_options_t bounded = { .queue_limit = 64 };
+
+	(void)state;
+	check_submissions(NULL);
+	check_submissions(&bounded);
+}
+
+static void a_full_queue_refuses_or_waits(void **state)
+{
+	static const gsync_pool_options_t options = { .workers = 1, .queue_limit = 2 };
+	struct gate gate = { 0, 0 };
+	gsync_pool_t *pool = make(&options);
+	uint32_t runs = 0;
+
+	(void)state;
+	assert_int_equal(gsync_pool_submit(pool, stand_at, &gate), 0);
+	test_until_count(&gate.inside, 1);
+	assert_int_equal(gsync_pool_try_submit(pool, count_up, &runs), 0);
+	assert_int_equal(gsync_pool_try_submit(pool, count_up, &runs), 0);
+	assert_int_equal(gsync_pool_try_submit(pool, count_up, &runs), EAGAIN);
+	open_gate(&gate);
+	assert_int_equal(gsync_pool_submit(pool, count_up, &runs), 0);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+	assert_int_equal(runs, 3);
+}
+
+/* ---- groups */
+
+struct node {
+	gsync_pool_t *pool;
+	uint32_t *leaves;
+	int depth;
+	unsigned flags;
+};
+
+static void branch(void *argument)
+{
+	const struct node *node = argument;
+	struct node child = { node->pool, node->leaves, node->depth - 1, node->flags };
+	gsync_group_t group;
+
+	if (node->depth == 0) {
+		count_up(node->leaves);
+		return;
+	}
+	assert_int_equal(gsync_group_init(&group, node->pool, node->flags), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(gsync_group_spawn(&group, branch, &child), 0);
+	assert_int_equal(gsync_group_wait(&group), 0);
+}
+
+static void check_tree(unsigned flags)
+{
+	gsync_pool_t *pool = make(NULL);
+	uint32_t leaves = 0;
+	struct node root = { pool, &leaves, 7, flags };
+
+	for (uint32_t i = 1; i <= 5; i++) {
+		branch(&root);
+		assert_int_equal(leaves, 2187 * i);
+		assert_true(gsync_pool_threads(pool) <= WORKERS);
+	}
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+}
+
+static void nested_groups_end_and_start_no_further_threads(void **state)
+{
+	(void)state;
+	check_tree(0);
+	check_tree(GSYNC_GROUP_ISOLATED);
+}
+
+/* More than a deque has room for, by one task. */
+static void spawn_flood(void *argument)
+{
+	const struct node *node = argument;
+	gsync_group_t group;
+
+	gsync_group_init(&group, node->pool, 0);
+	for (uint32_t i = 0; i < 4 * GSYNC_DEQUE_SIZE; i++)
+		assert_int_equal(gsync_group_spawn(&group, count_up, node->leaves), 0);
+	assert_int_equal(gsync_group_wait(&group), 0);
+}
+
+static void a_task_may_spawn_more_than_fits(void **state)
+{
+	static const gsync_pool_options_t bounded = { .queue_limit = 16 };
+	gsync_pool_t *pool = make(&bounded);
+	uint32_t runs = 0;
+	struct node node = { pool, &runs, 0, 0 };
+	gsync_group_t group;
+
+	(void)state;
+	gsync_group_init(&group, pool, 0);
+	assert_int_equal(gsync_group_spawn(&group, spawn_flood, &node), 0);
+	assert_int_equal(gsync_group_wait(&group), 0);
+	assert_int_equal(runs, 4 * GSYNC_DEQUE_SIZE);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+}
+
+/* The only worker is held up: only the waiter is left to run them. */
+static void who_waits_helps(void **state)
+{
+	static const gsync_pool_options_t options = { .workers = 2 };
+	struct gate gates[2] = { { 0, 0 }, { 0, 0 } };
+	gsync_pool_t *pool = make(&options);
+	gsync_group_t group;
+	uint32_t runs = 0;
+
+	(void)state;
+	gsync_group_init(&group, pool, 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(gsync_pool_submit(pool, stand_at, &gates[i]), 0);
+	for (int i = 0; i < 2; i++)
+		test_until_count(&gates[i].inside, 1);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(gsync_group_spawn(&group, count_up, &runs), 0);
+	assert_int_equal(gsync_group_wait(&group), 0);
+	assert_int_equal(runs, 100);
+	open_gate(&gates[0]);
+	open_gate(&gates[1]);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+}
+
+static void *open_late(void *gate)
+{
+	test_sleep_ms(20);
+	open_gate(gate);
+	return NULL;
+}
+
+/* A waiter that sleeps is woken by the last task, which another thread runs. */
+static void a_sleeping_waiter_is_woken(void **state)
+{
+	for (unsigned flags = 0; flags <= GSYNC_GROUP_ISOLATED; flags++) {
+		gsync_pool_t *pool = make(NULL);
+		gsync_group_t group;
+		struct gate gate = { 0, 0 };
+		pthread_t opener;
+
+		(void)state;
+		gsync_group_init(&group, pool, flags);
+		assert_int_equal(gsync_group_spawn(&group, stand_at, &gate), 0);
+		test_until_count(&gate.inside, 1);
+		opener = test_thread(open_late, &gate);
+		assert_int_equal(gsync_group_wait(&group), 0);
+		test_join(opener);
+		assert_int_equal(gsync_pool_destroy(pool), 0);
+	}
+}
+
+static void note_thread(void *argument)
+{
+	*(pthread_t *)argument = pthread_self();
+}
+
+/* What is not of the group stays for others, though the waiter has nothing else to do. */
+static void an_isolated_wait_runs_nothing_else(void **state)
+{
+	static const gsync_pool_options_t options = { .workers = 1 };
+	struct gate gate = { 0, 0 };
+	gsync_pool_t *pool = make(&options);
+	gsync_group_t group;
+	pthread_t foreign = pthread_self(), own = 0;
+
+	(void)state;
+	gsync_group_init(&group, pool, GSYNC_GROUP_ISOLATED);
+	assert_int_equal(gsync_pool_submit(pool, stand_at, &gate), 0);
+	test_until_count(&gate.inside, 1);
+	assert_int_equal(gsync_pool_submit(pool, note_thread, &foreign), 0);
+	gsync_self.depth = UINT32_MAX; /* or, with one worker, it would run at once */
+	assert_int_equal(gsync_group_spawn(&group, note_thread, &own), 0);
+	gsync_self.depth = 0;
+	assert_int_equal(gsync_group_wait(&group), 0);
+	assert_true(pthread_equal(own, pthread_self()));
+	open_gate(&gate);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+	assert_false(pthread_equal(foreign, pthread_self()));
+}
+
+/* ---- cancelling */
+
+static uint32_t dropped;
+
+static void count_dropped(gsync_task_fn *run, void *argument)
+{
+	assert_true(run == count_up);
+	assert_non_null(argument);
+	__atomic_fetch_add(&dropped, 1u, __ATOMIC_RELAXED);
+}
+
+static void what_a_cancelled_group_has_not_begun_is_dropped(void **state)
+{
+	static const gsync_pool_options_t options = { .workers = 2, .dropped = count_dropped };
+	struct gate gates[2] = { { 0, 0 }, { 0, 0 } };
+	gsync_pool_t *pool = make(&options);
+	gsync_group_t group;
+	uint32_t runs = 0;
+
+	(void)state;
+	dropped = 0;
+	gsync_group_init(&group, pool, 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(gsync_pool_submit(pool, stand_at, &gates[i]), 0);
+	for (int i = 0; i < 2; i++)
+		test_until_count(&gates[i].inside, 1);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(gsync_group_spawn(&group, count_up, &runs), 0);
+	gsync_group_cancel(&group);
+	assert_true(gsync_group_is_cancelled(&group));
+	assert_int_equal(gsync_group_spawn(&group, count_up, &runs), ECANCELED);
+	assert_int_equal(gsync_group_wait(&group), ECANCELED);
+	assert_int_equal(runs, 0);
+	assert_int_equal(dropped, 50);
+	assert_int_equal(gsync_group_spawn(&group, count_up, &runs), 0);
+	assert_int_equal(gsync_group_wait(&group), 0);
+	assert_int_equal(runs, 1);
+	open_gate(&gates[0]);
+	open_gate(&gates[1]);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+}
+
+/* ---- shutting down */
+
+struct closer {
+	gsync_pool_t *pool;
+	unsigned how;
+};
+
+static void *shut_down(void *argument)
+{
+	const struct closer *closer = argument;
+
+	assert_int_equal(gsync_pool_shutdown(closer->pool, closer->how), 0);
+	return NULL;
+}
+
+static void check_shutdown(unsigned how, uint32_t expected_runs)
+{
+	static const gsync_pool_options_t options = { .workers = 1, .dropped = count_dropped };
+	struct gate gate = { 0, 0 };
+	gsync_pool_t *pool = make(&options);
+	struct closer closer = { pool, how };
+	uint32_t runs = 0;
+	pthread_t thread;
+
+	dropped = 0;
+	assert_int_equal(gsync_pool_submit(pool, stand_at, &gate), 0);
+	test_until_count(&gate.inside, 1);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(gsync_pool_submit(pool, count_up, &runs), 0);
+	thread = test_thread(shut_down, &closer);
+	while (gsync_pool_closing(pool) == GSYNC_OPEN)
+		test_sleep_ms(1);
+	assert_int_equal(gsync_pool_submit(pool, count_up, &runs), ESHUTDOWN);
+	open_gate(&gate);
+	test_join(thread);
+	assert_int_equal(runs, expected_runs);
+	assert_int_equal(dropped, 20 - expected_runs);
+	assert_int_equal(gsync_pool_shutdown(pool, how), 0);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+}
+
+static void shutdown_drains_or_drops(void **state)
+{
+	(void)state;
+	check_shutdown(GSYNC_POOL_DRAIN, 20);
+	check_shutdown(GSYNC_POOL_DROP, 0);
+}
+
+static int shutdown_by_task;
+
+static void shut_own_pool(void *pool)
+{
+	shutdown_by_task = gsync_pool_shutdown(pool, GSYNC_POOL_DRAIN);
+}
+
+static void a_task_cannot_shut_its_pool_down(void **state)
+{
+	gsync_pool_t *pool = make(NULL);
+
+	(void)state;
+	assert_int_equal(gsync_pool_submit(pool, shut_own_pool, pool), 0);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+	assert_int_equal(shutdown_by_task, EDEADLK);
+}
+
+static void submit_more(void *argument)
+{
+	const struct node *node = argument;
+
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(gsync_pool_submit(node->pool, count_up, node->leaves), 0);
+	test_sleep_ms(5);
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(gsync_pool_submit(node->pool, count_up, node->leaves), 0);
+}
+
+static void what_tasks_submit_while_the_pool_drains_runs(void **state)
+{
+	uint32_t runs = 0;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		gsync_pool_t *pool = make(NULL);
+		struct node node = { pool, &runs, 0, 0 };
+
+		for (int k = 0; k < 3; k++)
+			assert_int_equal(gsync_pool_submit(pool, submit_more, &node), 0);
+		assert_int_equal(gsync_pool_destroy(pool), 0);
+	}
+	assert_int_equal(runs, 20 * 3 * 20);
+}
+
+/* ---- sizes */
+
+static uint32_t running, most_running, done;
+
+static void be_counted(void *argument)
+{
+	uint32_t now = __atomic_add_fetch(&running, 1u, __ATOMIC_RELAXED);
+
+	(void)argument;
+	if (now > __atomic_load_n(&most_running, __ATOMIC_RELAXED))
+		__atomic_store_n(&most_running, now, __ATOMIC_RELAXED);
+	test_sleep_ms(1);
+	__atomic_fetch_sub(&running, 1u, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&done, 1u, __ATOMIC_RELEASE);
+}
+
+/* Of many tasks, once the first have passed: by then the pool has found its size. */
+static uint32_t most_at_once(gsync_pool_t *pool)
+{
+	done = 0;
+	for (int i = 0; i < 300; i++)
+		assert_int_equal(gsync_pool_submit(pool, be_counted, NULL), 0);
+	test_until_count(&done, 150);
+	__atomic_store_n(&most_running, 0u, __ATOMIC_RELAXED);
+	test_until_count(&done, 300);
+	return __atomic_load_n(&most_running, __ATOMIC_RELAXED);
+}
+
+static void a_pool_follows_its_cpus(void **state)
+{
+	gsync_pool_t *pool = make(NULL);
+
+	(void)state;
+	assert_in_range(most_at_once(pool), 2, WORKERS);
+	pretend_cpus(1);
+	assert_int_equal(gsync_pool_workers(pool), 1);
+	assert_int_equal(most_at_once(pool), 1);
+	pretend_cpus(WORKERS);
+	assert_int_equal(gsync_pool_workers(pool), WORKERS);
+	assert_in_range(most_at_once(pool), 2, WORKERS);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+}
+
+static void a_quota_is_rounded_up_or_down(void **state)
+{
+	static const gsync_pool_options_t latency = { .mode = GSYNC_POOL_LATENCY };
+	gsync_pool_t *pools[2] = { make(NULL), make(&latency) };
+
+	(void)state;
+	assert_int_equal(gsync_profile_set("usable_cpus", 2), 0);
+	assert_int_equal(gsync_profile_set("whole_cpus", 1), 0);
+	assert_int_equal(gsync_pool_workers(pools[0]), 2);
+	assert_int_equal(gsync_pool_workers(pools[1]), 1);
+	assert_int_equal(gsync_pool_destroy(pools[0]), 0);
+	assert_int_equal(gsync_pool_destroy(pools[1]), 0);
+}
+
+static void one_cpu_runs_spawned_tasks_at_once_and_needs_no_thread(void **state)
+{
+	gsync_pool_t *pool = make(NULL);
+	gsync_group_t group;
+	uint32_t runs = 0;
+
+	(void)state;
+	pretend_cpus(1);
+	gsync_group_init(&group, pool, 0);
+	for (uint32_t i = 1; i <= 10; i++) {
+		assert_int_equal(gsync_group_spawn(&group, count_up, &runs), 0);
+		assert_int_equal(runs, i);
+	}
+	assert_int_equal(gsync_group_wait(&group), 0);
+	assert_int_equal(gsync_pool_threads(pool), 0);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+}
+
+/* In a child, which has no other threads that the limit could hurt. */
+static void try_without_threads(void)
+{
+	gsync_pool_t *pool = make(NULL);
+	struct rlimit none = { 0, 0 };
+	gsync_group_t group;
+	uint32_t runs = 0;
+
+	if (setrlimit(RLIMIT_NPROC, &none) != 0 || (geteuid() == 0 && (setresuid(65534, 65534, 65534) != 0)))
+		_exit(77);
+	if (gsync_pool_submit(pool, count_up, &runs) != EAGAIN || gsync_pool_workers(pool) != 1)
+		_exit(1);
+	gsync_group_init(&group, pool, 0);
+	for (int i = 0; i < 10; i++)
+		if (gsync_group_spawn(&group, count_up, &runs) != 0)
+			_exit(2);
+	if (gsync_group_wait(&group) != 0 || runs != 10 || gsync_pool_destroy(pool) != 0)
+		_exit(3);
+	_exit(0);
+}
+
+static void without_threads_it_makes_do(void **state)
+{
+	pid_t child = fork();
+	int status;
+
+	(void)state;
+	assert_int_not_equal(child, -1);
+	if (child == 0) {
+		alarm(30);
+		try_without_threads();
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+/* ---- fork */
+
+static void a_child_finds_its_parents_pools_dead(void **state)
+{
+	gsync_pool_t *pool = make(NULL), *of_process = gsync_pool_default();
+	struct gate gate = { 0, 0 };
+	gsync_group_t group;
+	uint32_t runs = 0;
+	pid_t child;
+
+	(void)state;
+	gsync_group_init(&group, NULL, 0);
+	assert_int_equal(gsync_pool_submit(pool, count_up, &runs), 0);
+	assert_int_equal(gsync_group_spawn(&group, stand_at, &gate), 0);
+	child = fork();
+	assert_int_not_equal(child, -1);
+	if (child == 0) {
+		gsync_group_t own = GSYNC_GROUP_INIT;
+
+		alarm(30);
+		if (gsync_pool_submit(pool, count_up, &runs) != ECHILD || gsync_group_wait(&group) != ECHILD)
+			_exit(1);
+		if (gsync_pool_default() == of_process || gsync_pool_destroy(pool) != 0)
+			_exit(2);
+		runs = 0;
+		if (gsync_group_spawn(&own, count_up, &runs) != 0 || gsync_group_wait(&own) != 0 || runs != 1)
+			_exit(3);
+		_exit(0);
+	}
+	test_child_succeeded(child);
+	open_gate(&gate);
+	assert_int_equal(gsync_group_wait(&group), 0);
+	assert_ptr_equal(gsync_pool_default(), of_process);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+	assert_int_equal(runs, 1);
+}
+
+/* ---- parts */
+
+static void a_deque_gives_the_youngest_to_its_owner_and_the_oldest_to_thieves(void **state)
+{
+	struct gsync_deque *deque = aligned_alloc(GSYNC_LINE, sizeof(*deque));
+	struct gsync_task task = { count_up, NULL, NULL };
+	char names[GSYNC_DEQUE_SIZE + 1];
+
+	(void)state;
+	assert_non_null(deque);
+	memset(deque, 0, sizeof(*deque));
+	assert_false(gsync_deque_pop(deque, &task));
+	for (uint32_t i = 0; i < GSYNC_DEQUE_SIZE; i++) {
+		task.argument = &names[i];
+		assert_true(gsync_deque_push(deque, &task));
+	}
+	assert_false(gsync_deque_push(deque, &task));
+	assert_true(gsync_deque_steal(deque, NULL, &task));
+	assert_ptr_equal(task.argument, &names[0]);
+	assert_true(gsync_deque_pop(deque, &task));
+	assert_ptr_equal(task.argument, &names[GSYNC_DEQUE_SIZE - 1]);
+	for (uint32_t i = 2; i < GSYNC_DEQUE_SIZE; i++)
+		assert_true(gsync_deque_pop(deque, &task));
+	assert_ptr_equal(task.argument, &names[1]);
+	assert_false(gsync_deque_pop(deque, &task));
+	assert_false(gsync_deque_steal(deque, NULL, &task));
+	free(deque);
+}
+
+static void a_bound_worker_stays_on_one_cpu(void **state)
+{
+	static const gsync_pool_options_t options = { .flags = GSYNC_POOL_BIND };
+	gsync_pool_t *pool = make(&options);
+	cpu_set_t set;
+	uint32_t runs = 0;
+
+	(void)state;
+	assert_int_equal(gsync_pool_submit(pool, count_up, &runs), 0);
+	assert_int_equal(pthread_getaffinity_np(pool->workers[0].thread, sizeof(set), &set), 0);
+	assert_int_equal(CPU_COUNT(&set), 1);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_that_nobody_knows_are_refused),
+		cmocka_unit_test_setup(no_thread_before_there_is_work, four_cpus),
+		cmocka_unit_test_setup(each_task_of_foreign_threads_runs_once, four_cpus),
+		cmocka_unit_test_setup(a_full_queue_refuses_or_waits, four_cpus),
+		cmocka_unit_test_setup(nested_groups_end_and_start_no_further_threads, four_cpus),
+		cmocka_unit_test_setup(a_task_may_spawn_more_than_fits, four_cpus),
+		cmocka_unit_test_setup(who_waits_helps, four_cpus),
+		cmocka_unit_test_setup(a_sleeping_waiter_is_woken, four_cpus),
+		cmocka_unit_test_setup(an_isolated_wait_runs_nothing_else, four_cpus),
+		cmocka_unit_test_setup(what_a_cancelled_group_has_not_begun_is_dropped, four_cpus),
+		cmocka_unit_test_setup(shutdown_drains_or_drops, four_cpus),
+		cmocka_unit_test_setup(a_task_cannot_shut_its_pool_down, four_cpus),
+		cmocka_unit_test_setup(what_tasks_submit_while_the_pool_drains_runs, four_cpus),
+		cmocka_unit_test_setup(a_pool_follows_its_cpus, four_cpus),
+		cmocka_unit_test_setup(a_quota_is_rounded_up_or_down, four_cpus),
+		cmocka_unit_test_setup(one_cpu_runs_spawned_tasks_at_once_and_needs_no_thread, four_cpus),
+		cmocka_unit_test_setup(without_threads_it_makes_do, four_cpus),
+		cmocka_unit_test_setup(a_child_finds_its_parents_pools_dead, four_cpus),
+		cmocka_unit_test(a_deque_gives_the_youngest_to_its_owner_and_the_oldest_to_thieves),
+		cmocka_unit_test_setup(a_bound_worker_stays_on_one_cpu, four_cpus),
+	};
+
+	return cmocka_run_group_tests_name("pool", tests, NULL, NULL);
+}
