@@ -483,7 +483,10 @@ static void sleep_until_all_have_gone(struct owner *owner, struct gsync_post *po
 		gsync_crew_join(pool);
 }
 
-/* Nobody may come any more; those who came late may still offer something. */
+/*
+ * Nobody may come any more. Those inside may still offer something, of which the
+ * owner takes; so it looks at who is inside only when it has nothing of its own.
+ */
 static void close_post(struct owner *owner, struct gsync_post *post)
 {
 	gsync_pool_t *pool = owner->hand.pool;
@@ -492,12 +495,12 @@ static void close_post(struct owner *owner, struct gsync_post *post)
 
 	gsync_spin_start(&spin, gsync_pool_patience(&owner->tuning), 1);
 	while ((seen & INSIDE) != 0) {
-		if (take_any(&owner->hand)) {
-			gsync_spin_start(&spin, spin.budget, 1);
-		} else if (!gsync_spin_again(&spin)) {
+		if (!gsync_spin_again(&spin)) {
 			sleep_until_all_have_gone(owner, post);
 			break;
 		}
+		while (take_any(&owner->hand))
+			gsync_spin_start(&spin, spin.budget, 1);
 		seen = __atomic_load_n(&post->state, __ATOMIC_ACQUIRE);
 	}
 	if ((__atomic_load_n(&pool->open, __ATOMIC_RELAXED) & bit_of(pool, post)) != 0)
