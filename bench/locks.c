@@ -5,6 +5,7 @@
  */
 #include <string.h>
 
+#include "bench/forkjoin.h"
 #include "bench/locks.h"
 
 const struct bench_lock *const bench_locks[] = {
@@ -61,15 +62,13 @@ static const struct {
 #ifndef HAVE_TBB
 	{ "tbb_spin", NEEDS("libtbb-dev and g++") },
 	{ "tbb_queuing", NEEDS("libtbb-dev and g++") },
+	{ "tbb_for", NEEDS("libtbb-dev and g++") },
 #endif
 #ifndef HAVE_ABSL
 	{ "absl_mutex", NEEDS("libabsl-dev and g++") },
 #endif
 	{ NULL, NULL },
 };
-
-/* Names that the command line reserves for what a later version measures. */
-static const char *const not_yet[] = { "gsync_for", "tbb_for", "omp_for" };
 
 const struct bench_lock *bench_lock_find(const char *name)
 {
@@ -92,9 +91,8 @@ const char *bench_absent_reason(const char *name)
 	for (size_t i = 0; absent[i].name != NULL; i++)
 		if (strcmp(absent[i].name, name) == 0)
 			return absent[i].reason;
-	for (size_t i = 0; i < sizeof(not_yet) / sizeof(not_yet[0]); i++)
-		if (strcmp(not_yet[i], name) == 0)
-			return "not available in this version";
+	if (bench_runtime_find(name) != NULL && !bench_runtime_is_there(bench_runtime_find(name)))
+		return bench_runtime_find(name)->reason;
 	if (strcmp(name, bench_token_ring.name) == 0)
 		return "a bound, not a lock: it is measured beside gsync_oticket, with two threads or more";
 	return NULL;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One window: so many threads on one lock, or one barrier, for so long.
+ * One window: so many threads on one lock, or one barrier, for so long; or of a
+ * runtime's parallel regions, of which forkjoin.h tells.
  *
  * Threads gather, warm up for BENCH_WARM_UP_NS, are counted at the beginning
  * and at the end of the window, and leave. CPU time is the threads', switches are
@@ -17,6 +18,7 @@
 #include <stdint.h>
 
 #include "bench/affinity.h"
+#include "bench/body.h"
 #include "bench/error.h"
 #include "bench/locks.h"
 #include "bench/ramp.h"
@@ -29,7 +31,9 @@
 
 struct bench_job {
 	const struct bench_lock *lock; /* or */
-	const struct bench_barrier *barrier;
+	const struct bench_barrier *barrier; /* or */
+	const struct bench_runtime *runtime;
+	enum bench_body body; /* of a runtime's regions */
 	unsigned threads;
 	uint64_t cs_ns; /* locks only */
 	uint64_t think_ns;

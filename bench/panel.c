@@ -7,8 +7,7 @@
 
 bool bench_same_panel(const struct bench_cell *a, const struct bench_cell *b)
 {
-	return a->kind == b->kind && a->scenario == b->scenario && a->load.cs_ns == b->load.cs_ns &&
-	       a->load.think_ns == b->load.think_ns;
+	return a->kind == b->kind && a->scenario == b->scenario && bench_same_load(a->load, b->load);
 }
 
 static bool is_first_of_panel(const struct bench_run *run, size_t cell)

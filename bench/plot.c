@@ -137,7 +137,10 @@ static void write_panel(const struct bench_run *run, size_t panel, FILE *script)
 	fprintf(script, "set title \"%s, %s, ", bench_kind_names[cell->kind], bench_scenario_names[cell->scenario]);
 	if (cell->kind == BENCH_LOCK)
 		fprintf(script, "critical section %" PRIu64 " ns, ", cell->load.cs_ns);
-	fprintf(script, "think time %" PRIu64 " ns", cell->load.think_ns);
+	if (cell->kind == BENCH_FORKJOIN)
+		fprintf(script, "body %s", bench_body_names[cell->load.body]);
+	else
+		fprintf(script, "think time %" PRIu64 " ns", cell->load.think_ns);
 	if (is_over_time(run)) {
 		bench_report_threads(threads, run, cell);
 		fprintf(script, ", threads: %s\"\n", threads);

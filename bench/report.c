@@ -2,10 +2,13 @@
 /* What all reports derive from the samples. */
 #include "bench/report.h"
 
+#include <string.h>
+
+#include "bench/forkjoin.h"
+
 static bool alike_but_for_scenario(const struct bench_cell *a, const struct bench_cell *b)
 {
-	return a->kind == b->kind && a->threads == b->threads && a->load.cs_ns == b->load.cs_ns &&
-	       a->load.think_ns == b->load.think_ns;
+	return a->kind == b->kind && a->threads == b->threads && bench_same_load(a->load, b->load);
 }
 
 size_t bench_group_end(const struct bench_run *run, size_t first)
@@ -18,6 +21,11 @@ size_t bench_group_end(const struct bench_run *run, size_t first)
 	return end;
 }
 
+static bool is_peer(const struct bench_cell *cell)
+{
+	return !cell->ours && !cell->bound && strcmp(cell->name, BENCH_SERIAL) != 0;
+}
+
 const struct bench_cell *bench_group_best_peer(const struct bench_run *run, size_t first, size_t end)
 {
 	const struct bench_cell *best = NULL;
@@ -25,7 +33,7 @@ const struct bench_cell *bench_group_best_peer(const struct bench_run *run, size
 	for (size_t i = first; i < end; i++) {
 		const struct bench_cell *cell = &run->cells[i];
 
-		if (!cell->ours && !cell->bound && cell->median.ops_per_s > 0 &&
+		if (is_peer(cell) && cell->median.ops_per_s > 0 &&
 		    (best == NULL || cell->median.ops_per_s > best->median.ops_per_s))
 			best = cell;
 	}

@@ -9,7 +9,7 @@ void bench_report_csv(const struct bench_run *run, FILE *out)
 	fputs("kind,scenario,lock,threads,cs_ns,think_ns", out);
 	for (size_t i = 0; i < bench_field_count; i++)
 		fprintf(out, ",%s", bench_fields[i].name);
-	fputs(",spread\n", out);
+	fputs(",spread,body\n", out);
 	for (size_t i = 0; i < run->count; i++) {
 		const struct bench_cell *cell = &run->cells[i];
 
@@ -18,6 +18,7 @@ void bench_report_csv(const struct bench_run *run, FILE *out)
 			cell->load.think_ns);
 		for (size_t field = 0; field < bench_field_count; field++)
 			fprintf(out, ",%.9g", bench_field_value(&cell->median, &bench_fields[field]));
-		fprintf(out, ",%.4f\n", bench_spread(cell->rounds, run->settings->rounds));
+		fprintf(out, ",%.4f,%s\n", bench_spread(cell->rounds, run->settings->rounds),
+			cell->kind == BENCH_FORKJOIN ? bench_body_names[cell->load.body] : "");
 	}
 }

@@ -177,6 +177,9 @@ void bench_situation(char *text, const struct bench_cell *cell)
 	if (cell->kind == BENCH_LOCK)
 		snprintf(text, BENCH_SITUATION_BYTES, "%s, critical section %s, think time %s",
 			 bench_scenario_names[cell->scenario], cs, think);
+	else if (cell->kind == BENCH_FORKJOIN)
+		snprintf(text, BENCH_SITUATION_BYTES, "%s, body %s", bench_scenario_names[cell->scenario],
+			 bench_body_names[cell->load.body]);
 	else
 		snprintf(text, BENCH_SITUATION_BYTES, "%s, think time %s", bench_scenario_names[cell->scenario], think);
 }

@@ -54,7 +54,8 @@ static void write_heading(const struct bench_page *page, const struct bench_cell
 	if (before != NULL && before->kind == cell->kind && before->scenario == cell->scenario)
 		return;
 	fprintf(page->out, "<h2>%s, %s</h2><p class=\"faint\">",
-		cell->kind == BENCH_LOCK ? "Locks" : "Barriers", bench_scenario_names[cell->scenario]);
+		cell->kind == BENCH_LOCK ? "Locks" : cell->kind == BENCH_BARRIER ? "Barriers" : "Parallel regions",
+		bench_scenario_names[cell->scenario]);
 	bench_svg_text(page->out, bench_scenario_words[cell->scenario]);
 	fputs("</p>\n", page->out);
 }

@@ -20,6 +20,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "bench/forkjoin.h"
 #include "bench/measure.h"
 #include "bench/report.h"
 
@@ -153,10 +154,11 @@ static json_t *ramp_json(const struct bench_run *run, const struct bench_cell *c
 
 json_t *bench_cell_json(const struct bench_cell *cell)
 {
-	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b}", "kind", bench_kind_names[cell->kind], "scenario",
+	return json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:s*}", "kind", bench_kind_names[cell->kind], "scenario",
 			 bench_scenario_names[cell->scenario], "lock", cell->name, "threads", (json_int_t)cell->threads,
 			 "cs_ns", (json_int_t)cell->load.cs_ns, "think_ns", (json_int_t)cell->load.think_ns, "pinned",
-			 (int)cell->pinned);
+			 (int)cell->pinned, "body",
+			 cell->kind == BENCH_FORKJOIN ? bench_body_names[cell->load.body] : NULL);
 }
 
 static json_t *cell_json(const struct bench_run *run, const struct bench_cell *cell)
@@ -194,7 +196,7 @@ static int add_names(const struct bench_run *run, json_t *object)
 {
 	const struct bench_settings *settings = run->settings;
 	json_t *kinds = json_array(), *scenarios = json_array(), *skipped = json_array();
-	json_t *locks = json_array(), *absent = json_array();
+	json_t *locks = json_array(), *absent = json_array(), *bodies = json_array();
 	int failed = append_names(kinds, bench_kind_names, settings->kinds, BENCH_KINDS) |
 		     append_names(scenarios, bench_scenario_names, settings->scenarios, BENCH_SCENARIOS) |
 		     append_names(skipped, bench_scenario_names, run->skipped, BENCH_SCENARIOS);
@@ -203,9 +205,16 @@ static int add_names(const struct bench_run *run, json_t *object)
 		failed |= json_array_append_new(locks, json_string(settings->locks[i]->name));
 	for (size_t i = 0; i < settings->barrier_count; i++)
 		failed |= json_array_append_new(locks, json_string(settings->barriers[i]->name));
+	for (size_t i = 0; i < settings->runtime_count; i++)
+		failed |= json_array_append_new(locks, json_string(settings->runtimes[i]->name));
 	for (size_t i = 0; run->absent[i] != NULL; i++)
 		failed |= json_array_append_new(absent, json_string(run->absent[i]));
 	failed |= json_object_set_new(object, "kinds", kinds);
+	if (settings->kinds[BENCH_FORKJOIN])
+		failed |= json_object_set_new(object, "bodies", bodies) |
+			  append_names(bodies, bench_body_names, settings->bodies, BENCH_BODIES);
+	else
+		json_decref(bodies);
 	failed |= json_object_set_new(object, "scenarios", scenarios);
 	failed |= json_object_set_new(object, "scenarios_skipped", skipped);
 	failed |= json_object_set_new(object, "locks", locks);

@@ -67,7 +67,10 @@ static void print_situation(const struct bench_run *run, size_t first, size_t en
 		!run->settings->ramp && cell->threads == 1 ? " thread" : " threads");
 	if (cell->kind == BENCH_LOCK)
 		fprintf(out, ", critical section %s", cs);
-	fprintf(out, ", think time %s%s", think, cell->pinned ? ", pinned" : "");
+	if (cell->kind == BENCH_FORKJOIN)
+		fprintf(out, ", body %s", bench_body_names[cell->load.body]);
+	else
+		fprintf(out, ", think time %s%s", think, cell->pinned ? ", pinned" : "");
 	if (cell->scenario == BENCH_STEAL)
 		fprintf(out, ", %.0f %% of the CPU time stolen", 100 * bench_group_stolen(run, first, end));
 	fputc('\n', out);
@@ -205,17 +208,22 @@ static void print_group(const struct bench_run *run, size_t first, size_t end, F
 
 static void print_legend(const struct bench_run *run, FILE *out)
 {
-	bool effects = false, bounds = false;
+	bool effects = false, bounds = false, regions = false;
 
 	for (size_t i = 0; i < run->count; i++) {
 		effects |= has_effects(run, i, i + 1);
 		bounds |= run->cells[i].bound;
+		regions |= run->cells[i].kind == BENCH_FORKJOIN;
 	}
 	fprintf(out,
 		"\nMedians of %u round%s of %g s. * ours; ×peer: throughput relative to the best other lock\n"
 		"of the block, round by round; spread: of ops/s, between the rounds; sleeps and preempted:\n"
 		"context switches in a window; errors: broken exclusion, summed over the rounds.\n",
 		run->settings->rounds, run->settings->rounds == 1 ? "" : "s", bench_window_seconds(run->settings));
+	if (regions)
+		fputs("forkjoin: an operation is a parallel region, its wait how long that took; serial, the caller alone, is\n"
+		      "no peer. In cold and sparse ops/s is that of the time within regions, CPU/op all that was used up.\n",
+		      out);
 	if (bounds)
 		fputs("† no lock: threads pass a turn round on one CPU, the bound of strict order where waiters sleep.\n",
 		      out);

@@ -5,11 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bench/forkjoin.h"
 #include "bench/measure.h"
 #include "detect/clock.h"
 #include "detect/facts.h"
 
-const char *const bench_kind_names[BENCH_KINDS] = { "lock", "barrier" };
+const char *const bench_kind_names[BENCH_KINDS] = { "lock", "barrier", "forkjoin" };
 const char *const bench_pin_names[] = { "auto", "always", "never" };
 
 /* ---- the cells */
@@ -83,6 +84,24 @@ static void add_barriers(struct bench_run *run, enum bench_scenario scenario, un
 	}
 }
 
+static void add_runtimes(struct bench_run *run, enum bench_scenario scenario, unsigned threads, enum bench_body body)
+{
+	const struct bench_settings *settings = run->settings;
+
+	for (size_t i = 0; i < settings->runtime_count; i++) {
+		const struct bench_runtime *runtime = settings->runtimes[i];
+		struct bench_cell *cell;
+
+		if (body == BENCH_BODY_RENDEZVOUS && !runtime->gathers)
+			continue;
+		cell = add_cell(run, BENCH_FORKJOIN, scenario, threads, (struct bench_load){ .body = body });
+		cell->runtime = runtime;
+		cell->name = runtime->name;
+		cell->ours = runtime->ours;
+		cell->pinned = false; /* its threads are its own */
+	}
+}
+
 /* For a barrier two loads that think alike are one. */
 static bool thinks_like_an_earlier(const struct bench_settings *settings, size_t load)
 {
@@ -96,7 +115,10 @@ static void add_threads(struct bench_run *run, enum bench_kind kind, enum bench_
 {
 	const struct bench_settings *settings = run->settings;
 
-	for (size_t i = 0; i < settings->load_count; i++) {
+	for (enum bench_body body = 0; kind == BENCH_FORKJOIN && body < BENCH_BODIES; body++)
+		if (settings->bodies[body])
+			add_runtimes(run, scenario, threads, body);
+	for (size_t i = 0; kind != BENCH_FORKJOIN && i < settings->load_count; i++) {
 		struct bench_load load = settings->loads[i];
 
 		if (kind == BENCH_LOCK) {
@@ -246,6 +268,16 @@ static double read_usable(unsigned cpus)
 	return facts.usable < cpus ? facts.usable : cpus;
 }
 
+static void note_absent(struct bench_run *run, const char *name)
+{
+	size_t count = 0;
+
+	while (run->absent[count] != NULL)
+		count++;
+	if (count + 1 < BENCH_ABSENT_MAX)
+		run->absent[count] = name;
+}
+
 int bench_run_init(struct bench_run *run, const struct bench_settings *settings, struct bench_error *error)
 {
 	size_t most;
@@ -254,6 +286,9 @@ int bench_run_init(struct bench_run *run, const struct bench_settings *settings,
 	*run = (struct bench_run){ .settings = settings };
 	for (size_t i = 0; i + 1 < BENCH_ABSENT_MAX && bench_absent_name(i) != NULL; i++)
 		run->absent[i] = bench_absent_name(i);
+	for (size_t i = 0; settings->kinds[BENCH_FORKJOIN] && bench_runtimes[i] != NULL; i++)
+		if (!bench_runtime_is_there(bench_runtimes[i]))
+			note_absent(run, bench_runtimes[i]->name);
 	reason = bench_cpus_read(&run->cpus);
 	if (reason != 0)
 		return bench_fail(error, "cannot read the CPU affinity mask: %s", strerror(reason));
@@ -265,6 +300,7 @@ int bench_run_init(struct bench_run *run, const struct bench_settings *settings,
 	/* A lock may have a bound. */
 	most = (2 * settings->lock_count + settings->barrier_count) * settings->thread_count * settings->load_count *
 	       BENCH_SCENARIOS;
+	most += settings->runtime_count * settings->thread_count * BENCH_BODIES * BENCH_SCENARIOS;
 	run->cells = calloc(most, sizeof(run->cells[0]));
 	if (run->cells == NULL) {
 		bench_run_free(run);
@@ -323,6 +359,8 @@ int bench_conduct_window(struct bench_conductor *conductor, struct bench_cell *c
 	struct bench_job job = {
 		.lock = cell->lock,
 		.barrier = cell->barrier,
+		.runtime = cell->runtime,
+		.body = cell->load.body,
 		.threads = cell->threads,
 		.cs_ns = cell->load.cs_ns,
 		.think_ns = cell->load.think_ns,
@@ -344,7 +382,7 @@ int bench_conduct_window(struct bench_conductor *conductor, struct bench_cell *c
 	conductor->progress.cell = cell;
 	conductor->progress.window++;
 	report(conductor, 0);
-	return bench_measure(&job, sample, error);
+	return cell->runtime != NULL ? bench_forkjoin_measure(&job, sample, error) : bench_measure(&job, sample, error);
 }
 
 static int conduct_scenario(struct bench_conductor *conductor, enum bench_scenario scenario, struct bench_error *error)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "bench/affinity.h"
+#include "bench/body.h"
 #include "bench/error.h"
 #include "bench/locks.h"
 #include "bench/ramp.h"
@@ -27,6 +28,7 @@
 enum bench_kind {
 	BENCH_LOCK,
 	BENCH_BARRIER,
+	BENCH_FORKJOIN,
 	BENCH_KINDS,
 };
 
@@ -40,11 +42,17 @@ enum bench_pin {
 
 extern const char *const bench_pin_names[];
 
-/* A critical section, and the work between two of them. */
+/* A critical section, and the work between two of them; or what a parallel region does. */
 struct bench_load {
 	uint64_t cs_ns;
 	uint64_t think_ns;
+	enum bench_body body;
 };
+
+static inline bool bench_same_load(struct bench_load a, struct bench_load b)
+{
+	return a.cs_ns == b.cs_ns && a.think_ns == b.think_ns && a.body == b.body;
+}
 
 struct bench_settings {
 	bool kinds[BENCH_KINDS];
@@ -53,6 +61,9 @@ struct bench_settings {
 	size_t lock_count;
 	const struct bench_barrier **barriers;
 	size_t barrier_count;
+	const struct bench_runtime **runtimes;
+	size_t runtime_count;
+	bool bodies[BENCH_BODIES];
 	unsigned *threads;
 	size_t thread_count;
 	struct bench_load *loads;
@@ -72,13 +83,14 @@ struct bench_cell {
 	enum bench_kind kind;
 	enum bench_scenario scenario;
 	const struct bench_lock *lock; /* or */
-	const struct bench_barrier *barrier;
+	const struct bench_barrier *barrier; /* or */
+	const struct bench_runtime *runtime;
 	const char *name;
 	bool ours;
 	bool bound; /* no lock, but what bounds the one in the cell before; on one CPU */
 	bool pinned; /* all the time */
 	unsigned threads; /* the most at a time */
-	struct bench_load load; /* a barrier has no critical section: cs_ns = 0 */
+	struct bench_load load; /* a barrier has no critical section: cs_ns = 0; a runtime has only a body */
 	struct bench_sample rounds[BENCH_ROUNDS_MAX];
 	struct bench_sample median;
 	struct bench_timeline timelines[BENCH_ROUNDS_MAX]; /* of each round; empty without every_ms */

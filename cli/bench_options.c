@@ -15,29 +15,30 @@
 #define DEFAULT_SECONDS "0.2"
 #define DEFAULT_ROUNDS "3"
 #define DEFAULT_NS "100"
+#define DEFAULT_BODIES "empty,us,skew,sum"
 
 /* The option values as they were written. */
 struct texts {
-	const char *kind, *locks, *threads, *cs, *think, *seconds, *rounds, *scenario, *format, *pin, *every;
+	const char *kind, *locks, *threads, *cs, *think, *seconds, *rounds, *scenario, *format, *pin, *every, *body;
 	const char *measuring; /* the last option given that says what to measure */
 };
 
-#define MEASURING "ltkcisrenva" /* their letters below */
+#define MEASURING "ltkcisrenvab" /* their letters below */
 
 /* ---- kinds */
 
 static int take_kind(void *context, const char *item, struct bench_error *error)
 {
-	static const char *const not_yet[] = { "forkjoin", "rwlock", "cond", "sem" };
+	static const char *const not_yet[] = { "rwlock", "cond", "sem" };
 	bool *kinds = context;
 	int kind = cli_find_word(item, bench_kind_names, BENCH_KINDS);
 
 	if (kind >= 0)
 		kinds[kind] = true;
-	else if (cli_find_word(item, not_yet, 4) >= 0)
+	else if (cli_find_word(item, not_yet, 3) >= 0)
 		return bench_fail(error, "--kind %s is not available in this version", item);
 	else
-		return bench_fail(error, "unknown kind '%s'; known: lock, barrier", item);
+		return bench_fail(error, "unknown kind '%s'; known: lock, barrier, forkjoin", item);
 	return 0;
 }
 
@@ -49,9 +50,9 @@ static int choose_locks(struct bench_settings *settings, const char *list, struc
 	if (status != CLI_OK)
 		return status;
 	for (enum bench_kind kind = 0; kind < BENCH_KINDS; kind++) {
-		size_t count = kind == BENCH_LOCK ? settings->lock_count : settings->barrier_count;
+		const size_t counts[BENCH_KINDS] = { settings->lock_count, settings->barrier_count, settings->runtime_count };
 
-		if (settings->kinds[kind] && count == 0) {
+		if (settings->kinds[kind] && counts[kind] == 0) {
 			bench_fail(error, "--locks %s names no %s, but --kind asks for it", list,
 				   bench_kind_names[kind]);
 			return CLI_USAGE;
@@ -102,6 +103,18 @@ static int check_ramp(const struct bench_settings *settings, struct bench_error 
 	return 0;
 }
 
+/* Regions have no timeline: what goes on within their processes is theirs. */
+static int choose_bodies(struct bench_settings *settings, const char *list, struct bench_error *error)
+{
+	bool forkjoin = settings->kinds[BENCH_FORKJOIN];
+
+	if (!forkjoin && list != NULL)
+		return bench_fail(error, "--body is for --kind forkjoin");
+	if (forkjoin && (settings->ramp || settings->every_ms > 0))
+		return bench_fail(error, "--%s is not for --kind forkjoin", settings->ramp ? "ramp" : "every");
+	return forkjoin ? cli_grid_bodies(settings, list != NULL ? list : DEFAULT_BODIES, error) : 0;
+}
+
 static int choose_pin(struct bench_settings *settings, const char *text, struct bench_error *error)
 {
 	int pin = cli_find_word(text, bench_pin_names, 3);
@@ -143,7 +156,7 @@ static int resolve(struct cli_bench_options *options, const struct texts *texts,
 	    cli_grid_scenarios(settings, texts->scenario, error) != 0 ||
 	    cli_grid_seconds(settings, texts->seconds, error) != 0 ||
 	    cli_grid_rounds(settings, texts->rounds, 1, error) != 0 ||
-	    choose_every(settings, texts->every, error) != 0 ||
+	    choose_every(settings, texts->every, error) != 0 || choose_bodies(settings, texts->body, error) != 0 ||
 	    choose_pin(settings, texts->pin, error) != 0 || choose_format(options, texts->format, error) != 0)
 		return CLI_USAGE;
 	if (settings->every_ms > 0 && options->format >= CLI_FORMAT_CSV && options->plot == NULL &&
@@ -174,7 +187,8 @@ static int collect(struct cli_bench_options *options, struct texts *texts, int a
 		{ "pin", required_argument, NULL, 'n' },     { "every", required_argument, NULL, 'v' },
 		{ "ramp", no_argument, NULL, 'a' },	     { "report", required_argument, NULL, 'd' },
 		{ "from", required_argument, NULL, 'm' },    { "notes", required_argument, NULL, 'w' },
-		{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
+		{ "body", required_argument, NULL, 'b' },    { "help", no_argument, NULL, 'h' },
+		{ NULL, 0, NULL, 0 },
 	};
 	const struct {
 		int letter;
@@ -185,7 +199,7 @@ static int collect(struct cli_bench_options *options, struct texts *texts, int a
 		{ 'r', &texts->rounds },  { 'e', &texts->scenario }, { 'f', &texts->format },
 		{ 'o', &options->out },	  { 'p', &options->plot },  { 'n', &texts->pin },
 		{ 'v', &texts->every },	  { 'd', &options->report }, { 'm', &options->from },
-		{ 'w', &options->notes },
+		{ 'w', &options->notes }, { 'b', &texts->body },
 	};
 	int letter, index = 0;
 

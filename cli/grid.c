@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bench/affinity.h"
+#include "bench/forkjoin.h"
 #include "bench/measure.h"
 #include "cli/cli.h"
 
@@ -112,24 +113,35 @@ static int unknown_lock(const bool *kinds, const char *name, struct bench_error 
 		append(known, sizeof(known), bench_locks[i]->name);
 	for (size_t i = 0; kinds[BENCH_BARRIER] && bench_barriers[i] != NULL; i++)
 		append(known, sizeof(known), bench_barriers[i]->name);
+	for (size_t i = 0; kinds[BENCH_FORKJOIN] && bench_runtimes[i] != NULL; i++)
+		append(known, sizeof(known), bench_runtimes[i]->name);
 	return bench_fail(error, "unknown lock '%s'; known: %s; ours, peers, all", name, known);
+}
+
+/* Which kind the thing of that name is of; -1 = there is none. */
+static int kind_of(const char *name)
+{
+	if (bench_lock_find(name) != NULL)
+		return BENCH_LOCK;
+	if (bench_barrier_find(name) != NULL)
+		return BENCH_BARRIER;
+	return bench_runtime_find(name) != NULL ? BENCH_FORKJOIN : -1;
 }
 
 static int check_lock(void *context, const char *item, struct bench_error *error)
 {
 	static const char *const groups[] = { "ours", "peers", "all" };
+	static const char *const words[BENCH_KINDS] = { "lock", "barrier", "parallel loop" };
 	const struct bench_settings *settings = context;
 	const char *reason = bench_absent_reason(item);
-	bool is_lock = bench_lock_find(item) != NULL, is_barrier = bench_barrier_find(item) != NULL;
+	int kind = kind_of(item);
 
-	if (cli_find_word(item, groups, 3) >= 0 || (is_lock && settings->kinds[BENCH_LOCK]) ||
-	    (is_barrier && settings->kinds[BENCH_BARRIER]))
-		return 0;
 	if (reason != NULL)
 		return bench_fail(error, "%s is %s", item, reason);
-	if (is_lock || is_barrier)
-		return bench_fail(error, "%s is a %s: add --kind %s", item, is_lock ? "lock" : "barrier",
-				  is_lock ? "lock" : "barrier");
+	if (cli_find_word(item, groups, 3) >= 0 || (kind >= 0 && settings->kinds[kind]))
+		return 0;
+	if (kind >= 0)
+		return bench_fail(error, "%s is a %s: add --kind %s", item, words[kind], bench_kind_names[kind]);
 	return unknown_lock(settings->kinds, item, error);
 }
 
@@ -164,7 +176,8 @@ int cli_grid_locks(struct bench_settings *settings, const char *list, struct ben
 		return CLI_USAGE;
 	settings->locks = calloc(table_size((const void *const *)bench_locks), sizeof(settings->locks[0]));
 	settings->barriers = calloc(table_size((const void *const *)bench_barriers), sizeof(settings->barriers[0]));
-	if (settings->locks == NULL || settings->barriers == NULL) {
+	settings->runtimes = calloc(table_size((const void *const *)bench_runtimes), sizeof(settings->runtimes[0]));
+	if (settings->locks == NULL || settings->barriers == NULL || settings->runtimes == NULL) {
 		bench_fail(error, "not enough memory");
 		return CLI_FAILED;
 	}
@@ -174,7 +187,30 @@ int cli_grid_locks(struct bench_settings *settings, const char *list, struct ben
 	for (size_t i = 0; settings->kinds[BENCH_BARRIER] && bench_barriers[i] != NULL; i++)
 		if (is_chosen(list, bench_barriers[i]->name, bench_barriers[i]->ours))
 			settings->barriers[settings->barrier_count++] = bench_barriers[i];
+	for (size_t i = 0; settings->kinds[BENCH_FORKJOIN] && bench_runtimes[i] != NULL; i++)
+		if (is_chosen(list, bench_runtimes[i]->name, bench_runtimes[i]->ours) &&
+		    bench_runtime_is_there(bench_runtimes[i]))
+			settings->runtimes[settings->runtime_count++] = bench_runtimes[i];
 	return CLI_OK;
+}
+
+/* ---- bodies */
+
+static int take_body(void *context, const char *item, struct bench_error *error)
+{
+	bool *bodies = context;
+	int body = cli_find_word(item, bench_body_names, BENCH_BODIES);
+
+	if (body < 0)
+		return bench_fail(error, "unknown body '%s'; known: empty, rendezvous, tiny, us, skew, sum, cold, sparse",
+				  item);
+	bodies[body] = true;
+	return 0;
+}
+
+int cli_grid_bodies(struct bench_settings *settings, const char *list, struct bench_error *error)
+{
+	return cli_for_each_item("body", list, take_body, settings->bodies, error);
 }
 
 /* ---- threads and loads */
@@ -235,7 +271,7 @@ int cli_grid_threads(struct bench_settings *settings, const char *list, struct b
 static bool has_load(const struct bench_settings *settings, struct bench_load load)
 {
 	for (size_t i = 0; i < settings->load_count; i++)
-		if (settings->loads[i].cs_ns == load.cs_ns && settings->loads[i].think_ns == load.think_ns)
+		if (bench_same_load(settings->loads[i], load))
 			return true;
 	return false;
 }
@@ -308,6 +344,7 @@ void cli_grid_free(struct bench_settings *settings)
 {
 	free(settings->locks);
 	free(settings->barriers);
+	free(settings->runtimes);
 	free(settings->threads);
 	free(settings->loads);
 	*settings = (struct bench_settings){ 0 };

@@ -29,10 +29,11 @@ int cli_parse_number(const char *what, const char *text, uint64_t least, uint64_
 int cli_find_word(const char *text, const char *const *names, int count);
 
 int cli_grid_scenarios(struct bench_settings *settings, const char *list, struct bench_error *error);
+int cli_grid_bodies(struct bench_settings *settings, const char *list, struct bench_error *error);
 int cli_grid_seconds(struct bench_settings *settings, const char *text, struct bench_error *error);
 int cli_grid_rounds(struct bench_settings *settings, const char *text, unsigned least, struct bench_error *error);
 
-/* Locks and barriers of the kinds that SETTINGS already asks for. */
+/* Locks, barriers and parallel loops of the kinds that SETTINGS already asks for. */
 int cli_grid_locks(struct bench_settings *settings, const char *list, struct bench_error *error);
 
 /* NULL = 1, as many as CPUs, and four times that; in a ramp, which takes them as they come, also the way back to 1. */

@@ -102,6 +102,7 @@ static int in_order(const void *left, const void *right)
 		{ a->threads, b->threads },
 		{ a->load.cs_ns, b->load.cs_ns },
 		{ a->load.think_ns, b->load.think_ns },
+		{ a->load.body, b->load.body },
 		{ (uintptr_t)a->lock, (uintptr_t)b->lock },
 		{ a->bound, b->bound },
 	};

@@ -211,13 +211,15 @@ int cli_reader_cell(const struct cli_reader *reader, json_t *object)
 	struct bench_cell *cell = &reading->run.cells[reading->run.count++];
 	const char *kind, *scenario, *name;
 	json_int_t threads, cs, think;
-	int pinned, bound = false, found[2];
+	const char *body = bench_body_names[0];
+	int pinned, bound = false, found[3];
 	double stolen = 0;
 	json_t *rounds;
 
-	if (cli_reader_unpack(reader, "a cell", object, "{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s?F, s?b}", "kind", &kind,
+	if (cli_reader_unpack(reader, "a cell", object, "{s:s, s:s, s:s, s:I, s:I, s:I, s:b, s:o, s?F, s?b, s?s}", "kind", &kind,
 			      "scenario", &scenario, "lock", &name, "threads", &threads, "cs_ns", &cs, "think_ns", &think,
-			      "pinned", &pinned, "rounds", &rounds, "stolen_share", &stolen, "bound", &bound) != 0 ||
+			      "pinned", &pinned, "rounds", &rounds, "stolen_share", &stolen, "bound", &bound,
+			      "body", &body) != 0 ||
 	    check(reader, "a cell's threads", (double)threads, 1, BENCH_THREADS_MAX) != 0 ||
 	    check(reader, "a cell's cs_ns", (double)cs, 0, NS_MAX) != 0 ||
 	    check(reader, "a cell's think_ns", (double)think, 0, NS_MAX) != 0 ||
@@ -225,15 +227,16 @@ int cli_reader_cell(const struct cli_reader *reader, json_t *object)
 		return -1;
 	found[0] = cli_find_word(kind, bench_kind_names, BENCH_KINDS);
 	found[1] = cli_find_word(scenario, bench_scenario_names, BENCH_SCENARIOS);
-	if (found[0] < 0 || found[1] < 0)
-		return cli_reader_refuse(reader, "a cell of unknown kind or scenario: %s, %s", kind, scenario);
+	found[2] = cli_find_word(body, bench_body_names, BENCH_BODIES);
+	if (found[0] < 0 || found[1] < 0 || found[2] < 0)
+		return cli_reader_refuse(reader, "a cell of unknown kind, scenario or body: %s, %s, %s", kind, scenario, body);
 	cell->kind = (enum bench_kind)found[0];
 	cell->scenario = (enum bench_scenario)found[1];
 	reading->run.skipped[cell->scenario] = false; /* where one file skipped what another has */
 	cell->bound = bound;
 	cell->pinned = pinned;
 	cell->threads = (unsigned)threads;
-	cell->load = (struct bench_load){ (uint64_t)cs, (uint64_t)think };
+	cell->load = (struct bench_load){ (uint64_t)cs, (uint64_t)think, (enum bench_body)found[2] };
 	if ((bound ? take_bound : take_name)(reader, cell, name) != 0)
 		return -1;
 	return take_rounds(reader, rounds, cell, stolen);

@@ -293,7 +293,7 @@ static void a_bound_follows_its_lock_on_one_cpu(void **state)
 	struct bench_lock lock = bench_pthread_mutex;
 	const struct bench_lock *locks[] = { &lock, &bench_pthread_spin };
 	unsigned threads[] = { 1, 2 };
-	struct bench_load load = { 0, 0 };
+	struct bench_load load = { 0, 0, BENCH_BODY_EMPTY };
 	struct bench_settings settings = {
 		.kinds[BENCH_LOCK] = true, .scenarios[BENCH_PLAIN] = true, .locks = locks, .lock_count = 2,
 		.threads = threads, .thread_count = 2, .loads = &load, .load_count = 1, .seconds = 0.01, .rounds = 1,
@@ -743,7 +743,7 @@ static void fill(struct bench_cell *cell, enum bench_scenario scenario, const st
 	cell->name = lock->name;
 	cell->ours = lock->ours;
 	cell->threads = 4;
-	cell->load = (struct bench_load){ 100, 100 };
+	cell->load = (struct bench_load){ 100, 100, BENCH_BODY_EMPTY };
 	cell->rounds[0] = (struct bench_sample){ .ops_per_s = ops0, .cpu_ns_per_op = 1000 / ops0 };
 	cell->rounds[1] = (struct bench_sample){ .ops_per_s = ops1, .cpu_ns_per_op = 1000 / ops1 };
 	bench_sample_median(&cell->median, cell->rounds, 2);

@@ -244,7 +244,7 @@ static void note_budget(const struct bench_progress *progress)
 static void all_budgets_are_measured_and_none_is_left_behind(void **state)
 {
 	unsigned threads = 2;
-	struct bench_load load = { 100, 100 };
+	struct bench_load load = { .cs_ns = 100, .think_ns = 100 };
 	const struct bench_lock *lock = &bench_gsync_mutex;
 	struct bench_settings settings = {
 		.kinds = { [BENCH_LOCK] = true }, .scenarios = { [BENCH_PLAIN] = true },

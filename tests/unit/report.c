@@ -33,7 +33,7 @@ static struct bench_cell cells[CELLS];
 static struct bench_moment moments[CELLS * ROUNDS];
 static const struct bench_lock *locks[] = { &bench_gsync_mutex, &bench_pthread_spin, &bench_pthread_mutex };
 static unsigned threads[] = { 8, 1, 2 };
-static struct bench_load loads[] = { { 100, 100 }, { 1000, 1000 } };
+static struct bench_load loads[] = { { .cs_ns = 100, .think_ns = 100 }, { .cs_ns = 1000, .think_ns = 1000 } };
 static const struct bench_settings settings = {
 	.kinds = { [BENCH_LOCK] = true },
 	.scenarios = { [BENCH_PLAIN] = true, [BENCH_HOGS] = true, [BENCH_STEAL] = true },
