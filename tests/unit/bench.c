@@ -24,10 +24,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/forkjoin.h"
 #include "bench/measure.h"
 #include "bench/output.h"
 #include "bench/report.h"
 #include "bench/worker.h"
+#include "tests/unit/support.h"
 #include "cli/bench_options.h"
 #include "cli/cli.h"
 #include "detect/tuning.h"
@@ -903,7 +905,71 @@ static void names_are_found_and_absences_explained(void **state)
 	assert_null(bench_absent_reason("nonsense"));
 	assert_null(bench_lock_find("token_ring"));
 	assert_non_null(strstr(bench_absent_reason("token_ring"), "beside gsync_oticket"));
-	assert_string_equal(bench_absent_reason("tbb_for"), "not available in this version");
+	for (size_t i = 0; bench_runtimes[i] != NULL; i++)
+		assert_ptr_equal(bench_runtime_find(bench_runtimes[i]->name), bench_runtimes[i]);
+}
+
+/* ---- parallel regions */
+
+static void leave_one_out(size_t count, bench_range_fn *run, void *context, bool together)
+{
+	(void)together;
+	run(context, 0, count - 1);
+}
+
+static int start_at_once(unsigned number, struct bench_error *error)
+{
+	(void)number;
+	(void)error;
+	return 0;
+}
+
+static struct bench_sample measure_region(const struct bench_runtime *runtime, enum bench_body body)
+{
+	const struct bench_cpus nobody_stolen_from = { .count = 1 };
+	struct bench_job job = { .runtime = runtime, .body = body, .threads = 2, .seconds = 0.01,
+				 .cpus = &nobody_stolen_from };
+	struct bench_sample sample;
+	struct bench_error error;
+
+	if (bench_forkjoin_measure(&job, &sample, &error) != 0)
+		fail_msg("%s: %s", runtime->name, error.text);
+	return sample;
+}
+
+/* What ThreadSanitizer does not see into it takes for broken. */
+static bool can_be_measured(const struct bench_runtime *runtime)
+{
+	return bench_runtime_is_there(runtime) && !(UNDER_TSAN && (runtime->library != NULL || !runtime->gathers) &&
+						     strcmp(runtime->name, BENCH_SERIAL) != 0);
+}
+
+static void every_runtime_is_measured(void **state)
+{
+	(void)state;
+	for (size_t i = 0; bench_runtimes[i] != NULL; i++) {
+		const struct bench_runtime *runtime = bench_runtimes[i];
+		struct bench_sample sample;
+
+		if (!can_be_measured(runtime))
+			continue;
+		for (enum bench_body body = 0; body < BENCH_BODIES; body++) {
+			if (body == BENCH_BODY_RENDEZVOUS && !runtime->gathers)
+				continue;
+			sample = measure_region(runtime, body);
+			assert_true(sample.errors == 0 && sample.ops_per_s > 0 && sample.cpu_ns_per_op > 0);
+			assert_true(sample.wait_p50_ns <= sample.wait_max_ns * 1.02);
+		}
+	}
+}
+
+static void a_runtime_that_leaves_an_index_out_is_noticed(void **state)
+{
+	const struct bench_runtime broken = { .name = "broken", .start = start_at_once, .loop = leave_one_out };
+
+	(void)state;
+	assert_true(measure_region(&broken, BENCH_BODY_EMPTY).errors > 0);
+	assert_true(measure_region(&broken, BENCH_BODY_SUM).errors > 1);
 }
 
 /* Whoever builds without a library still learns that there is a peer, and what to install. */
@@ -987,7 +1053,12 @@ static void bad_options_are_refused_with_a_reason(void **state)
 		{ "--ramp=2", "" },
 		{ "--scenario foo", "unknown scenario 'foo'" },
 		{ "--locks x", "unknown lock 'x'; known: gsync_spin" },
-		{ "--locks omp_for", "not available in this version" },
+		{ "--locks gsync_for", "add --kind forkjoin" },
+		{ "--kind forkjoin --locks gsync_mutex", "add --kind lock" },
+		{ "--kind forkjoin --locks x", "unknown lock 'x'; known: gsync_for" },
+		{ "--kind forkjoin --body foo", "unknown body 'foo'" },
+		{ "--body us", "--body is for --kind forkjoin" },
+		{ "--kind forkjoin --every 50", "--every is not for --kind forkjoin" },
 		{ "--locks gsync_barrier", "add --kind barrier" },
 		{ "--kind lock,barrier --locks gsync_spin", "names no barrier" },
 		{ "--format xml", "--format" },
@@ -1434,6 +1505,8 @@ int main(void)
 		cmocka_unit_test(a_bound_is_no_peer_but_compared_with_its_lock),
 		cmocka_unit_test(effects_against_plain_are_as_computed_by_hand),
 		cmocka_unit_test(few_threads_lose_half_only_where_they_are_pinned),
+		cmocka_unit_test(every_runtime_is_measured),
+		cmocka_unit_test(a_runtime_that_leaves_an_index_out_is_noticed),
 		cmocka_unit_test(names_are_found_and_absences_explained),
 		cmocka_unit_test(every_peer_is_there_or_says_what_to_install),
 		cmocka_unit_test(bad_options_are_refused_with_a_reason),
