@@ -298,6 +298,7 @@ static void hide(gsync_pool_t *pool, const struct gsync_post *post)
 static bool help_at(gsync_pool_t *pool, struct gsync_worker *worker, struct gsync_post *post, bool *searching)
 {
 	struct hand hand = { .pool = pool, .post = post, .worker = worker };
+	gsync_pool_t *outside = gsync_self.inside;
 	bool useful = false;
 
 	if (!come_in(post))
@@ -311,8 +312,10 @@ static bool help_at(gsync_pool_t *pool, struct gsync_worker *worker, struct gsyn
 	hand.target = post->target;
 	hand.ticks = post->ticks;
 	hand.now = post->eager ? 0 : gsync_ticks();
+	gsync_self.inside = pool;
 	while (take_any(&hand))
 		useful = true;
+	gsync_self.inside = outside;
 	hide(pool, post);
 	go(post);
 	return useful;
@@ -493,7 +496,8 @@ static void close_post(struct owner *owner, struct gsync_post *post)
 	uint32_t seen = __atomic_and_fetch(&post->state, ~OPEN, __ATOMIC_ACQUIRE);
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, gsync_pool_patience(&owner->tuning), 1);
+	/* Pressed or not: those inside are no strangers who may be long, but at work on a piece, and nearly done. */
+	gsync_spin_start(&spin, owner->tuning.pool, 1);
 	while ((seen & INSIDE) != 0) {
 		if (!gsync_spin_again(&spin)) {
 			sleep_until_all_have_gone(owner, post);

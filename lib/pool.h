@@ -145,7 +145,11 @@ struct gsync_pool {
 
 /* ---- pool.c */
 
-/* What this thread is: a worker, and of which pool it is just running a task. */
+/*
+ * What this thread is: a worker, and of which pool it is just running a task, or
+ * a range of another's loop. Such a thread counts as awake: it must not wait for
+ * room in a queue that those who are awake are to empty.
+ */
 struct gsync_self {
 	struct gsync_worker *worker;
 	gsync_pool_t *inside;

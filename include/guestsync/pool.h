@@ -131,7 +131,7 @@ GSYNC_API int gsync_pool_destroy(gsync_pool_t *pool);
 /*
  * Has RUN(ARGUMENT) called once, some time. From any thread, also from tasks.
  * Where the queue is full, it waits for room; a task that submits to its own
- * pool runs other tasks meanwhile. Returns 0; ESHUTDOWN; ECHILD; EAGAIN where
+ * pool then runs the new one at once instead. Returns 0; ESHUTDOWN; ECHILD; EAGAIN where
  * the pool has no thread and none can be started; ENOMEM where there is no room for a longer queue.
  * Unless 0, RUN is not called.
  */
