@@ -6,6 +6,7 @@
 #include "primitives/futex.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -64,7 +65,7 @@ static void free_pool(gsync_pool_t *pool)
 	if (pool->posts)
 		munmap(pool->posts, posts_bytes(pool));
 	free(pool->queue.ring);
-	munmap(pool, sizeof(*pool));
+	free(pool);
 }
 
 /* The machine's CPUs, those that may yet be brought online among them, or what somebody says there are. */
@@ -83,10 +84,11 @@ static uint32_t places_for(const gsync_pool_options_t *options)
 
 static gsync_pool_t *make_pool(const gsync_pool_options_t *options)
 {
-	gsync_pool_t *pool = map_memory(sizeof(*pool));
+	gsync_pool_t *pool = aligned_alloc(GSYNC_LINE, sizeof(*pool));
 
 	if (!pool)
 		return NULL;
+	memset(pool, 0, sizeof(*pool));
 	pool->options = *options;
 	pool->places = places_for(options);
 	pool->process = gsync_pool_process();
