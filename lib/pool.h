@@ -111,8 +111,8 @@ struct gsync_worker {
 	struct gsync_deque deque;
 	_Alignas(GSYNC_LINE) gsync_pool_t *pool;
 	uint32_t index;
-	uint32_t turn;	 /* counts what it took, so that the queue is not forgotten */
-	uint32_t rounds; /* and how often it looked */
+	uint32_t turn; /* counts what it took, so that the queue is not forgotten */
+	uint64_t next_look, look_interval; /* when it next asks whether the machine has changed; in ticks */
 	pthread_t thread;
 	_Alignas(GSYNC_LINE) uint32_t cpu; /* where it last began to look for work */
 };

@@ -12,8 +12,7 @@
 #include <sched.h>
 
 #define TAKEN_AT_ONCE 16u
-#define QUEUE_TURN 64u	/* so often the queue comes before the own tasks */
-#define RETIRE_TURN 16u /* so often a worker asks whether it is one too many */
+#define QUEUE_TURN 64u /* so often the queue comes before the own tasks */
 
 static uint32_t started(const gsync_pool_t *pool)
 {
@@ -165,9 +164,24 @@ static void note_cpu(struct gsync_worker *worker)
 	__atomic_store_n(&worker->cpu, (uint32_t)sched_getcpu(), __ATOMIC_RELAXED);
 }
 
+/*
+ * Now and then between two tasks, for who is busy never waits: has the machine
+ * changed, and if so, is this worker one too many, or could one more help?
+ */
 static bool is_one_too_many(struct gsync_worker *worker, bool searching)
 {
-	return ++worker->rounds % RETIRE_TURN == 0 && gsync_crew_retire(worker->pool, searching);
+	const uint64_t now = gsync_ticks();
+
+	if (gsync_lies_ahead(worker->next_look, now, worker->look_interval))
+		return false;
+	worker->look_interval = gsync_tuning().slow_yield;
+	worker->next_look = now + worker->look_interval;
+	gsync_look_if_due(now, true);
+	if (gsync_crew_retire(worker->pool, searching))
+		return true;
+	if (gsync_work_is_visible(worker->pool))
+		gsync_crew_call(worker->pool);
+	return false;
 }
 
 /* Without work and role: takes the role of the one who searches, or sleeps. */

@@ -312,6 +312,39 @@ static void an_isolated_wait_runs_nothing_else(void **state)
 	assert_false(pthread_equal(foreign, pthread_self()));
 }
 
+struct two_groups {
+	gsync_pool_t *pool;
+	uint32_t own, other, other_before;
+};
+
+static void wait_for_own(void *argument)
+{
+	struct two_groups *groups = argument;
+	gsync_group_t own, other;
+
+	gsync_group_init(&own, groups->pool, GSYNC_GROUP_ISOLATED);
+	gsync_group_init(&other, groups->pool, 0);
+	assert_int_equal(gsync_group_spawn(&own, count_up, &groups->own), 0);
+	assert_int_equal(gsync_group_spawn(&other, count_up, &groups->other), 0);
+	assert_int_equal(gsync_group_wait(&own), 0);
+	groups->other_before = groups->other;
+	assert_int_equal(gsync_group_wait(&other), 0);
+}
+
+static void an_isolated_wait_of_a_worker_puts_the_others_tasks_aside(void **state)
+{
+	static const gsync_pool_options_t options = { .workers = 1 };
+	gsync_pool_t *pool = make(&options);
+	struct two_groups groups = { pool, 0, 0, 0 };
+
+	(void)state;
+	assert_int_equal(gsync_pool_submit(pool, wait_for_own, &groups), 0);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+	assert_int_equal(groups.own, 1);
+	assert_int_equal(groups.other_before, 0);
+	assert_int_equal(groups.other, 1);
+}
+
 /* ---- cancelling */
 
 static uint32_t dropped;
@@ -462,13 +495,16 @@ static void be_counted(void *argument)
 	__atomic_fetch_add(&done, 1u, __ATOMIC_RELEASE);
 }
 
-/* Of many tasks, once the first have passed: by then the pool has found its size. */
-static uint32_t most_at_once(gsync_pool_t *pool)
+/* Of many tasks, while there are CPUS from some time on, once the pool has found its size. */
+static uint32_t most_at_once(gsync_pool_t *pool, uint64_t cpus)
 {
-	done = 0;
+	__atomic_store_n(&done, 0u, __ATOMIC_RELAXED);
 	for (int i = 0; i < 300; i++)
 		assert_int_equal(gsync_pool_submit(pool, be_counted, NULL), 0);
-	test_until_count(&done, 150);
+	test_until_count(&done, 50);
+	pretend_cpus(cpus);
+	assert_int_equal(gsync_pool_workers(pool), cpus);
+	test_until_count(&done, 200);
 	__atomic_store_n(&most_running, 0u, __ATOMIC_RELAXED);
 	test_until_count(&done, 300);
 	return __atomic_load_n(&most_running, __ATOMIC_RELAXED);
@@ -479,13 +515,9 @@ static void a_pool_follows_its_cpus(void **state)
 	gsync_pool_t *pool = make(NULL);
 
 	(void)state;
-	assert_in_range(most_at_once(pool), 2, WORKERS);
-	pretend_cpus(1);
-	assert_int_equal(gsync_pool_workers(pool), 1);
-	assert_int_equal(most_at_once(pool), 1);
-	pretend_cpus(WORKERS);
-	assert_int_equal(gsync_pool_workers(pool), WORKERS);
-	assert_in_range(most_at_once(pool), 2, WORKERS);
+	assert_in_range(most_at_once(pool, WORKERS), 2, WORKERS);
+	assert_int_equal(most_at_once(pool, 1), 1);
+	assert_in_range(most_at_once(pool, WORKERS), 2, WORKERS);
 	assert_int_equal(gsync_pool_destroy(pool), 0);
 }
 
@@ -652,6 +684,7 @@ int main(void)
 		cmocka_unit_test_setup(who_waits_helps, four_cpus),
 		cmocka_unit_test_setup(a_sleeping_waiter_is_woken, four_cpus),
 		cmocka_unit_test_setup(an_isolated_wait_runs_nothing_else, four_cpus),
+		cmocka_unit_test_setup(an_isolated_wait_of_a_worker_puts_the_others_tasks_aside, four_cpus),
 		cmocka_unit_test_setup(what_a_cancelled_group_has_not_begun_is_dropped, four_cpus),
 		cmocka_unit_test_setup(shutdown_drains_or_drops, four_cpus),
 		cmocka_unit_test_setup(a_task_cannot_shut_its_pool_down, four_cpus),
