@@ -104,7 +104,7 @@ LD_LIBRARY_PATH= "$work/user/build2/installed" >/dev/null
 ok "meson, as a subproject"
 
 # What the headers declare and what the library exports are the same.
-grep -ho 'GSYNC_API [^;(]*(' include/guestsync/*.h | grep -o 'gsync_[a-z_]*' | sort -u >"$work/declared"
+grep -ho 'GSYNC_API [^;(]*(' include/guestsync/*.h | grep -o 'gsync_[a-z_]*(' | tr -d '(' | sort -u >"$work/declared"
 nm -D --defined-only "$lib/libguestsync.so" | awk '$2 == "T" || $2 == "D" || $2 == "B" { sub(/@.*/, "", $3); print $3 }' |
 	sort -u >"$work/exported"
 diff "$work/declared" "$work/exported"
