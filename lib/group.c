@@ -196,16 +196,22 @@ static void help_isolated(gsync_pool_t *pool, struct gsync_worker *worker, gsync
 static void wait_until_none_is_left(gsync_pool_t *pool, gsync_group_t *group)
 {
 	struct gsync_worker *worker = gsync_pool_self(pool);
+	struct gsync_helping helping = { pool, gsync_self.helping };
+	bool counted = gsync_pool_counts_self(pool);
 	uint64_t over = WAITERS;
 
-	if (!worker)
+	if (!counted) {
+		gsync_self.helping = &helping;
 		gsync_crew_join(pool);
+	}
 	if ((group->flags & GSYNC_GROUP_ISOLATED) != 0)
 		help_isolated(pool, worker, group);
 	else
 		help(pool, worker, group);
-	if (!worker)
+	if (!counted) {
+		gsync_self.helping = helping.outer;
 		gsync_crew_leave(pool);
+	}
 	/* A mark that stays behind costs the next use a needless wake-up, nothing else. */
 	__atomic_compare_exchange_n(&group->state, &over, 0, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }

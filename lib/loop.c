@@ -475,14 +475,15 @@ static void call_if_worth(struct owner *owner)
 static void sleep_until_all_have_gone(struct owner *owner, struct gsync_post *post)
 {
 	gsync_pool_t *pool = owner->hand.pool;
+	bool counted = gsync_pool_counts_self(pool);
 	uint32_t seen;
 
 	gsync_patience_ended(NULL);
-	if (owner->hand.worker)
+	if (counted)
 		gsync_crew_leave(pool);
 	while (((seen = __atomic_or_fetch(&post->state, OWNER, __ATOMIC_ACQUIRE)) & INSIDE) != 0)
 		gsync_futex_wait(&post->state, seen, GSYNC_ANYBODY, NULL, false);
-	if (owner->hand.worker)
+	if (counted)
 		gsync_crew_join(pool);
 }
 

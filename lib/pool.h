@@ -153,6 +153,7 @@ struct gsync_pool {
 struct gsync_self {
 	struct gsync_worker *worker;
 	gsync_pool_t *inside;
+	struct gsync_helping *helping; /* the innermost */
 	unsigned depth; /* of tasks that were run at once instead of being put somewhere */
 };
 
@@ -172,6 +173,21 @@ static inline struct gsync_worker *gsync_pool_self(const gsync_pool_t *pool)
 	struct gsync_worker *worker = gsync_self.worker;
 
 	return worker && worker->pool == pool ? worker : NULL;
+}
+
+/* A foreign thread counts as awake in a pool while it waits for a group of it: once, however deep it waits. */
+struct gsync_helping {
+	const gsync_pool_t *pool;
+	struct gsync_helping *outer;
+};
+
+static inline bool gsync_pool_counts_self(const gsync_pool_t *pool)
+{
+	const struct gsync_helping *helping = gsync_self.helping;
+
+	while (helping && helping->pool != pool)
+		helping = helping->outer;
+	return helping || gsync_pool_self(pool);
 }
 
 /* With how many threads it works now, a foreign caller of a loop included. */

@@ -312,6 +312,42 @@ static void an_isolated_wait_runs_nothing_else(void **state)
 	assert_false(pthread_equal(foreign, pthread_self()));
 }
 
+static void look_at_crew(void *argument)
+{
+	const struct node *node = argument;
+	struct node inner = { node->pool, node->leaves, node->depth - 1, node->flags };
+	gsync_group_t group;
+
+	/* This thread, which waits, and nobody else. */
+	assert_int_equal(node->pool->crew & 0xffff, 1);
+	count_up(node->leaves);
+	if (node->depth == 0)
+		return;
+	gsync_group_init(&group, node->pool, node->flags);
+	assert_int_equal(gsync_group_spawn(&group, look_at_crew, &inner), 0);
+	assert_int_equal(gsync_group_wait(&group), 0);
+}
+
+/* Or the pool would take it for a crowd and call nobody. */
+static void a_thread_that_waits_within_a_wait_counts_once(void **state)
+{
+	gsync_pool_t *pool = make(NULL);
+	uint32_t runs = 0;
+	struct node node = { pool, &runs, 5, GSYNC_GROUP_ISOLATED };
+	gsync_group_t group;
+
+	(void)state;
+	pool->places = 0; /* no worker may take the tasks */
+	gsync_group_init(&group, pool, 0);
+	gsync_self.depth = UINT32_MAX; /* nor may they run at once */
+	assert_int_equal(gsync_group_spawn(&group, look_at_crew, &node), 0);
+	assert_int_equal(gsync_group_wait(&group), 0);
+	gsync_self.depth = 0;
+	assert_int_equal(runs, 6);
+	pool->places = WORKERS;
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+}
+
 struct two_groups {
 	gsync_pool_t *pool;
 	uint32_t own, other, other_before;
@@ -685,6 +721,7 @@ int main(void)
 		cmocka_unit_test_setup(a_sleeping_waiter_is_woken, four_cpus),
 		cmocka_unit_test_setup(an_isolated_wait_runs_nothing_else, four_cpus),
 		cmocka_unit_test_setup(an_isolated_wait_of_a_worker_puts_the_others_tasks_aside, four_cpus),
+		cmocka_unit_test_setup(a_thread_that_waits_within_a_wait_counts_once, four_cpus),
 		cmocka_unit_test_setup(what_a_cancelled_group_has_not_begun_is_dropped, four_cpus),
 		cmocka_unit_test_setup(shutdown_drains_or_drops, four_cpus),
 		cmocka_unit_test_setup(a_task_cannot_shut_its_pool_down, four_cpus),
