@@ -15,16 +15,14 @@ bool restored_make(struct restored *restored)
 	*restored = (struct restored){
 		.pieces = malloc(FRAGMENT_CHUNKS_MAX * sizeof(restored->pieces[0])),
 		.data = malloc(FRAGMENT_MAX),
-		.stored = malloc(FRAGMENT_MAX),
 	};
-	return restored->pieces != NULL && restored->data != NULL && restored->stored != NULL;
+	return restored->pieces != NULL && restored->data != NULL;
 }
 
 void restored_free(struct restored *restored)
 {
 	free(restored->pieces);
 	free(restored->data);
-	free(restored->stored);
 	*restored = (struct restored){ 0 };
 }
 
@@ -252,26 +250,27 @@ int archive_reader_next(struct archive_reader *reader, struct restored *restored
 
 /* ---- contents */
 
-/* The content of a piece: from what was read with its fragment, or from where an earlier one stored it. */
+/* The content of a piece: from what was read with its fragment, or, into EARLIER, from where another stored it. */
 static const uint8_t *find_stored(const struct restored *restored, const struct piece *piece,
-				  const struct input *input, uint8_t *buffer, struct bench_error *error)
+				  const struct input *input, const uint8_t *own, uint8_t *earlier,
+				  struct bench_error *error)
 {
 	if (piece->offset >= restored->stored_offset)
-		return restored->stored + (piece->offset - restored->stored_offset);
-	return input_read(input, buffer, piece->stored, piece->offset, error) == 0 ? buffer : NULL;
+		return own + (piece->offset - restored->stored_offset);
+	return input_read(input, earlier, piece->stored, piece->offset, error) == 0 ? earlier : NULL;
 }
 
-int archive_restore(struct restored *restored, const struct input *input, struct tools *tools,
+int archive_restore(struct restored *restored, const struct input *input, struct tools *tools, uint8_t *buffer,
 		    struct bench_error *error)
 {
 	uint8_t earlier[CHUNK_MAX];
 	uint8_t *to = restored->data;
 
-	if (input_read(input, restored->stored, restored->stored_bytes, restored->stored_offset, error) != 0)
+	if (input_read(input, buffer, restored->stored_bytes, restored->stored_offset, error) != 0)
 		return -1;
 	for (uint32_t i = 0; i < restored->count; i++) {
 		const struct piece *piece = &restored->pieces[i];
-		const uint8_t *stored = find_stored(restored, piece, input, earlier, error);
+		const uint8_t *stored = find_stored(restored, piece, input, buffer, earlier, error);
 		uint8_t digest[DIGEST_BYTES];
 
 		if (stored == NULL)

@@ -26,8 +26,7 @@ struct restored {
 	uint32_t count;
 	uint8_t *data; /* room for FRAGMENT_MAX */
 	uint32_t bytes;
-	uint8_t *stored; /* room for FRAGMENT_MAX: what the archive stores with this fragment */
-	uint64_t stored_offset;
+	uint64_t stored_offset; /* where the archive has what it stores with this fragment */
 	uint32_t stored_bytes;
 };
 
@@ -54,8 +53,8 @@ void archive_reader_close(struct archive_reader *reader);
 /* Returns 1 with the next fragment's tables, 0 at the archive's end, when all is as it should be, or -1. */
 int archive_reader_next(struct archive_reader *reader, struct restored *restored, struct bench_error *error);
 
-/* Fills restored->data. Returns 0 or -1. By any thread with TOOLS of its own. */
-int archive_restore(struct restored *restored, const struct input *input, struct tools *tools,
+/* Fills restored->data, by way of a BUFFER of FRAGMENT_MAX bytes. Returns 0 or -1. */
+int archive_restore(struct restored *restored, const struct input *input, struct tools *tools, uint8_t *buffer,
 		    struct bench_error *error);
 
 #endif

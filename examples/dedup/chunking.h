@@ -6,10 +6,10 @@
  *
  * A rolling hash of the last 64 bytes runs over the data; where its upper bits
  * are all zero is an anchor, every 4 KB on average. Two kinds of cuts are made
- * at anchors: coarse ones, one behind each multiple of 2 MB, which part the
- * input into fragments that can be worked on apart, and fine ones within a
- * fragment. Anybody can find the coarse cut behind a multiple without knowing
- * the others.
+ * at anchors: coarse ones, one behind each multiple of 512 KB, which part the
+ * input into fragments that can be worked on apart (and fit a CPU's own cache),
+ * and fine ones within a fragment. Anybody can find the coarse cut behind a
+ * multiple without knowing the others.
  */
 #ifndef DEDUP_CHUNKING_H
 #define DEDUP_CHUNKING_H
@@ -22,7 +22,7 @@
 
 #define HASH_WINDOW 64u /* bytes that the rolling hash remembers */
 
-#define FRAGMENT_STEP (2u << 20)
+#define FRAGMENT_STEP (512u << 10)
 #define FRAGMENT_SLACK CHUNK_MAX			/* a cut falls within this behind the multiple */
 #define FRAGMENT_MAX (FRAGMENT_STEP + FRAGMENT_SLACK)
 #define FRAGMENT_CHUNKS_MAX (FRAGMENT_MAX / CHUNK_MIN + 1) /* only the last chunk may be smaller than CHUNK_MIN */

@@ -1,160 +1,127 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The input is taken in windows of a few fragments for each thread. For each
- * window there are three phases:
+ * Each fragment is read, refined, identified and compressed by one thread in one
+ * go: NODedup has a phase for each of these stages, but none of them needs more
+ * than its own fragment, and this way the fragment stays in that CPU's cache.
  *
- *     read, refine, identify   all fragments, in parallel
- *     compress                 all fragments, in parallel
- *     write                    in order, by the thread that called
- *
- * The end of a phase is the only time at which threads wait for each other, and
- * a fragment is a piece of work long enough that handing it out costs nothing.
- * Order is kept because each fragment stays in its place: nothing needs to be
- * collected or sorted. After the first phase all of the window is in the index, so
- * which chunk is the first of its kind does not depend on who was faster, and
- * each is compressed once, in its own place. What a fragment's new chunks are
- * compressed to stands one after the other in one buffer. All buffers are used
- * again for the next window, so no memory is given back that other CPUs would
- * have to forget (a TLB shootdown), nor new one touched for the first time.
+ * Whoever brings a chunk to the index first compresses it, to a buffer that all
+ * the fragment's new chunks share. Which of several equal chunks that is depends
+ * on who was faster; but at the end of the window all are compressed, and then the
+ * one that is first in the input gets the number.
  */
 #include "engine.h"
 
-#include <guestsync/parallel.h>
 #include <stdlib.h>
 
-#include "failure.h"
-
-#define FRAGMENTS_PER_THREAD 8u
+#include "data.h"
 
 struct place {
 	struct fragment fragment;
-	struct tools tools;
-	uint8_t *stored; /* room for the whole fragment */
+	uint8_t *stored; /* room for all of it */
 };
 
-struct window {
+struct compress_job {
+	struct data_job job; /* first */
 	const struct compression *what;
-	struct failure failure;
-	uint64_t first; /* the number of the fragment in the first place */
-	struct place *places;
-	size_t room;
+	uint64_t next; /* the number of the next fragment to work on */
+	uint64_t first[2]; /* the number of a set's first one */
+	struct place *places[2];
 };
 
-static const gsync_loop_options_t one_by_one = { .grain = 1, .flags = GSYNC_LOOP_EAGER };
-
-/* ---- the phases */
-
-static void identify_all(struct window *window, struct place *place)
+static size_t prepare(struct data_job *job, unsigned set)
 {
-	bool added;
+	struct compress_job *compress = (struct compress_job *)job;
+	uint64_t left = fragment_count(compress->what->input->bytes) - compress->next;
+	size_t count = left < job->room ? (size_t)left : job->room;
 
-	fragment_refine(&place->fragment);
+	compress->first[set] = compress->next;
+	compress->next += count;
+	return count;
+}
+
+static int identify_and_compress(struct compress_job *compress, struct place *place, struct tools *tools,
+				 struct bench_error *error)
+{
+	uint8_t *to = place->stored;
+
 	for (uint32_t i = 0; i < place->fragment.count; i++) {
-		if (!chunk_identify(&place->fragment.chunks[i], window->what->index, &place->tools, &added)) {
-			failure_note_memory(&window->failure);
-			return;
-		}
+		struct chunk *chunk = &place->fragment.chunks[i];
+		bool added;
+
+		if (!chunk_identify(chunk, compress->what->index, tools, &added))
+			return bench_fail(error, "memory is short");
+		if (added)
+			to += chunk_compress(chunk, tools, to);
 	}
+	return 0;
 }
 
-static void read_and_identify(void *context, size_t begin, size_t end)
+static int work(struct data_job *job, unsigned set, size_t i, struct workplace *workplace, struct bench_error *error)
 {
-	struct window *window = context;
+	struct compress_job *compress = (struct compress_job *)job;
+	struct place *place = &compress->places[set][i];
 
-	for (size_t i = begin; i < end && !failure_happened(&window->failure); i++) {
-		struct place *place = &window->places[i];
-		struct bench_error error;
-
-		if (fragment_read(&place->fragment, window->first + i, window->what->input, &error) == 0)
-			identify_all(window, place);
-		else
-			failure_note(&window->failure, &error);
-	}
+	if (fragment_read(&place->fragment, workplace->buffer, compress->first[set] + i, compress->what->input,
+			  error) != 0)
+		return -1;
+	fragment_refine(&place->fragment);
+	return identify_and_compress(compress, place, &workplace->tools, error);
 }
 
-static void compress(void *context, size_t begin, size_t end)
+static int write(struct data_job *job, unsigned set, size_t i, struct bench_error *error)
 {
-	struct window *window = context;
+	struct compress_job *compress = (struct compress_job *)job;
 
-	for (size_t i = begin; i < end; i++) {
-		struct place *place = &window->places[i];
-		uint8_t *to = place->stored;
-
-		for (uint32_t j = 0; j < place->fragment.count; j++) {
-			struct chunk *chunk = &place->fragment.chunks[j];
-
-			if (chunk->entry->first == chunk_position(chunk))
-				to += chunk_compress(chunk, &place->tools, to);
-		}
-	}
+	return archive_writer_put(compress->what->writer, &compress->places[set][i].fragment, error);
 }
 
-static void write_in_order(struct window *window, size_t count)
+static void places_free(struct place *places, size_t room)
 {
-	struct bench_error error;
-
-	for (size_t i = 0; i < count; i++) {
-		if (archive_writer_put(window->what->writer, &window->places[i].fragment, &error) != 0) {
-			failure_note(&window->failure, &error);
-			return;
-		}
+	for (size_t i = 0; places != NULL && i < room; i++) {
+		fragment_free(&places[i].fragment);
+		free(places[i].stored);
 	}
+	free(places);
 }
 
-/* ---- all together */
-
-static void run(struct window *window)
+static struct place *places_make(size_t room)
 {
-	uint64_t fragments = fragment_count(window->what->input->bytes);
+	struct place *places = calloc(room, sizeof(places[0]));
+	bool made = places != NULL;
 
-	for (; window->first < fragments; window->first += window->room) {
-		size_t count = window->room;
-
-		if (count > fragments - window->first)
-			count = (size_t)(fragments - window->first);
-		gsync_parallel_for(NULL, count, read_and_identify, window, &one_by_one);
-		if (failure_happened(&window->failure))
-			return;
-		gsync_parallel_for(NULL, count, compress, window, &one_by_one);
-		write_in_order(window, count);
-		if (failure_happened(&window->failure))
-			return;
+	for (size_t i = 0; places != NULL && i < room; i++) {
+		made &= fragment_make(&places[i].fragment);
+		places[i].stored = malloc(FRAGMENT_MAX);
+		made &= places[i].stored != NULL;
 	}
-}
-
-static bool make_places(struct window *window)
-{
-	bool made = true;
-
-	window->places = calloc(window->room, sizeof(window->places[0]));
-	for (size_t i = 0; window->places != NULL && i < window->room; i++) {
-		made &= fragment_make(&window->places[i].fragment);
-		made &= tools_make(&window->places[i].tools);
-		window->places[i].stored = malloc(FRAGMENT_MAX);
-		made &= window->places[i].stored != NULL;
-	}
-	return made && window->places != NULL;
-}
-
-static void free_places(struct window *window)
-{
-	for (size_t i = 0; window->places != NULL && i < window->room; i++) {
-		fragment_free(&window->places[i].fragment);
-		tools_free(&window->places[i].tools);
-		free(window->places[i].stored);
-	}
-	free(window->places);
+	if (made)
+		return places;
+	places_free(places, room);
+	return NULL;
 }
 
 int data_compress(const struct compression *compression, struct bench_error *error)
 {
-	struct window window = { .what = compression, .failure.error = error };
+	struct compress_job compress = {
+		.job = {
+			.failure.error = error,
+			.workplaces.buffer_bytes = FRAGMENT_BUFFER,
+			.room = data_room(),
+			.prepare = prepare,
+			.work = work,
+			.write = write,
+		},
+		.what = compression,
+	};
 
-	window.room = FRAGMENTS_PER_THREAD * gsync_pool_workers(NULL);
-	if (make_places(&window))
-		run(&window);
-	else
-		failure_note_memory(&window.failure);
-	free_places(&window);
-	return failure_happened(&window.failure) ? -1 : 0;
+	for (unsigned set = 0; set < 2; set++) {
+		compress.places[set] = places_make(compress.job.room);
+		if (compress.places[set] == NULL)
+			failure_note_memory(&compress.job.failure);
+	}
+	if (!failure_happened(&compress.job.failure))
+		data_run(&compress.job);
+	for (unsigned set = 0; set < 2; set++)
+		places_free(compress.places[set], compress.job.room);
+	return failure_happened(&compress.job.failure) ? -1 : 0;
 }

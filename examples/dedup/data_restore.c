@@ -1,113 +1,90 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * As the compression, in windows: the tables of some fragments are read, in
- * order; all those fragments are restored, in parallel; they are written, in order.
- */
+/* The tables of a window's fragments are read in order, before the threads restore them. */
 #include "engine.h"
 
-#include <guestsync/parallel.h>
 #include <stdlib.h>
 
-#include "failure.h"
+#include "data.h"
 
-#define FRAGMENTS_PER_THREAD 8u
-
-struct place {
-	struct restored restored;
-	struct tools tools;
-};
-
-struct window {
+struct restore_job {
+	struct data_job job; /* first */
 	const struct restoration *what;
-	struct failure failure;
-	struct place *places;
-	size_t room;
+	struct restored *places[2];
 };
 
-static void restore(void *context, size_t begin, size_t end)
+static size_t prepare(struct data_job *job, unsigned set)
 {
-	struct window *window = context;
-
-	for (size_t i = begin; i < end && !failure_happened(&window->failure); i++) {
-		struct place *place = &window->places[i];
-		struct bench_error error;
-
-		if (archive_restore(&place->restored, window->what->input, &place->tools, &error) != 0)
-			failure_note(&window->failure, &error);
-	}
-}
-
-/* Reads the tables of as many fragments as there are places for. Returns how many those are. */
-static size_t read_tables(struct window *window)
-{
+	struct restore_job *restore = (struct restore_job *)job;
 	struct bench_error error;
 
-	for (size_t i = 0; i < window->room; i++) {
-		int got = archive_reader_next(window->what->reader, &window->places[i].restored, &error);
+	for (size_t i = 0; i < job->room; i++) {
+		int got = archive_reader_next(restore->what->reader, &restore->places[set][i], &error);
 
 		if (got < 0)
-			failure_note(&window->failure, &error);
+			failure_note(&job->failure, &error);
 		if (got <= 0)
 			return i;
 	}
-	return window->room;
+	return job->room;
 }
 
-static void write_in_order(struct window *window, size_t count)
+static int work(struct data_job *job, unsigned set, size_t i, struct workplace *workplace, struct bench_error *error)
 {
-	struct bench_error error;
+	struct restore_job *restore = (struct restore_job *)job;
 
-	for (size_t i = 0; i < count; i++) {
-		if (restoration_write(window->what, &window->places[i].restored, &error) != 0) {
-			failure_note(&window->failure, &error);
-			return;
-		}
-	}
+	return archive_restore(&restore->places[set][i], restore->what->input, &workplace->tools, workplace->buffer,
+			       error);
 }
 
-static void run(struct window *window)
+static int write(struct data_job *job, unsigned set, size_t i, struct bench_error *error)
 {
-	static const gsync_loop_options_t one_by_one = { .grain = 1, .flags = GSYNC_LOOP_EAGER };
-	size_t count;
+	struct restore_job *restore = (struct restore_job *)job;
 
-	do {
-		count = read_tables(window);
-		gsync_parallel_for(NULL, count, restore, window, &one_by_one);
-		if (!failure_happened(&window->failure))
-			write_in_order(window, count);
-	} while (count == window->room && !failure_happened(&window->failure));
+	return restoration_write(restore->what, &restore->places[set][i], error);
 }
 
-static bool make_places(struct window *window)
+static void places_free(struct restored *places, size_t room)
 {
-	bool made = true;
-
-	window->places = calloc(window->room, sizeof(window->places[0]));
-	for (size_t i = 0; window->places != NULL && i < window->room; i++) {
-		made &= restored_make(&window->places[i].restored);
-		made &= tools_make(&window->places[i].tools);
-	}
-	return made && window->places != NULL;
+	for (size_t i = 0; places != NULL && i < room; i++)
+		restored_free(&places[i]);
+	free(places);
 }
 
-static void free_places(struct window *window)
+static struct restored *places_make(size_t room)
 {
-	for (size_t i = 0; window->places != NULL && i < window->room; i++) {
-		restored_free(&window->places[i].restored);
-		tools_free(&window->places[i].tools);
-	}
-	free(window->places);
+	struct restored *places = calloc(room, sizeof(places[0]));
+	bool made = places != NULL;
+
+	for (size_t i = 0; places != NULL && i < room; i++)
+		made &= restored_make(&places[i]);
+	if (made)
+		return places;
+	places_free(places, room);
+	return NULL;
 }
 
 int data_restore(const struct restoration *restoration, struct bench_error *error)
 {
-	struct window window = { .what = restoration, .failure.error = error };
+	struct restore_job restore = {
+		.job = {
+			.failure.error = error,
+			.workplaces.buffer_bytes = FRAGMENT_MAX,
+			.room = data_room(),
+			.prepare = prepare,
+			.work = work,
+			.write = write,
+		},
+		.what = restoration,
+	};
 
-	window.room = FRAGMENTS_PER_THREAD * gsync_pool_workers(NULL);
-	if (make_places(&window))
-		run(&window);
-	else
-		failure_note_memory(&window.failure);
-	free_places(&window);
-	return failure_happened(&window.failure) ? -1 : 0;
+	for (unsigned set = 0; set < 2; set++) {
+		restore.places[set] = places_make(restore.job.room);
+		if (restore.places[set] == NULL)
+			failure_note_memory(&restore.job.failure);
+	}
+	if (!failure_happened(&restore.job.failure))
+		data_run(&restore.job);
+	for (unsigned set = 0; set < 2; set++)
+		places_free(restore.places[set], restore.job.room);
+	return failure_happened(&restore.job.failure) ? -1 : 0;
 }

@@ -11,16 +11,12 @@ uint64_t fragment_count(uint64_t bytes)
 
 bool fragment_make(struct fragment *fragment)
 {
-	*fragment = (struct fragment){
-		.buffer = malloc(FRAGMENT_BUFFER),
-		.chunks = malloc(FRAGMENT_CHUNKS_MAX * sizeof(fragment->chunks[0])),
-	};
-	return fragment->buffer != NULL && fragment->chunks != NULL;
+	*fragment = (struct fragment){ .chunks = malloc(FRAGMENT_CHUNKS_MAX * sizeof(fragment->chunks[0])) };
+	return fragment->chunks != NULL;
 }
 
 void fragment_free(struct fragment *fragment)
 {
-	free(fragment->buffer);
 	free(fragment->chunks);
 	*fragment = (struct fragment){ 0 };
 }
@@ -30,23 +26,23 @@ void fragment_free(struct fragment *fragment)
  * the next one, and finds the cut behind each. There is no cut before the first
  * byte, nor is one searched behind the last.
  */
-int fragment_read(struct fragment *fragment, uint64_t number, const struct input *input, struct bench_error *error)
+int fragment_read(struct fragment *fragment, uint8_t *buffer, uint64_t number, const struct input *input,
+		  struct bench_error *error)
 {
 	uint64_t begin = number * FRAGMENT_STEP;
 	uint64_t end = begin + FRAGMENT_STEP;
 	size_t before = number > 0 ? HASH_WINDOW : 0;
-	uint8_t *data = fragment->buffer + before; /* what stands at BEGIN */
+	uint8_t *data = buffer + before; /* what stands at BEGIN */
 	size_t length = FRAGMENT_STEP + FRAGMENT_SLACK;
 	size_t from;
 
 	if (length > input->bytes - begin)
 		length = (size_t)(input->bytes - begin);
-	if (input_read(input, fragment->buffer, before + length, begin - before, error) != 0)
+	if (input_read(input, buffer, before + length, begin - before, error) != 0)
 		return -1;
 	from = number > 0 ? chunking_coarse_cut(data, length) : 0;
 	if (end < input->bytes)
 		length = FRAGMENT_STEP + chunking_coarse_cut(data + FRAGMENT_STEP, length - FRAGMENT_STEP);
-	fragment->number = number;
 	fragment->data = data + from;
 	fragment->length = length - from;
 	fragment->count = 0;
@@ -75,7 +71,7 @@ bool chunk_identify(struct chunk *chunk, struct index *index, struct tools *tool
 	uint8_t digest[DIGEST_BYTES];
 
 	tools_digest(tools, digest, chunk->data, chunk->length);
-	chunk->entry = index_enter(index, digest, chunk_position(chunk), added);
+	chunk->entry = index_enter(index, digest, added);
 	return chunk->entry != NULL;
 }
 

@@ -19,11 +19,9 @@
 #include "input.h"
 #include "tools.h"
 
-struct fragment;
-
 struct chunk {
 	struct fragment *fragment;
-	const uint8_t *data;
+	const uint8_t *data; /* in the buffer that the fragment was read into */
 	uint32_t length;
 	bool is_new; /* this occurrence carries the content in the archive; set when it is written */
 	struct entry *entry;
@@ -32,8 +30,6 @@ struct chunk {
 #define FRAGMENT_BUFFER (HASH_WINDOW + FRAGMENT_STEP + FRAGMENT_SLACK)
 
 struct fragment {
-	uint64_t number;
-	uint8_t *buffer; /* FRAGMENT_BUFFER bytes */
 	const uint8_t *data;
 	size_t length;
 	struct chunk *chunks; /* room for FRAGMENT_CHUNKS_MAX */
@@ -43,23 +39,18 @@ struct fragment {
 /* How many fragments an input of BYTES has; some may turn out to be empty. */
 uint64_t fragment_count(uint64_t bytes);
 
-/* Makes the buffers; false when memory is short, then free is due all the same. May be called on freed ones. */
+/* Room for the chunks. False when memory is short. */
 bool fragment_make(struct fragment *fragment);
 void fragment_free(struct fragment *fragment);
 
-/* Reads the fragment of that NUMBER. Returns 0 or -1. */
-int fragment_read(struct fragment *fragment, uint64_t number, const struct input *input, struct bench_error *error);
+/* Reads the fragment of that NUMBER into BUFFER, which is FRAGMENT_BUFFER bytes, and stays its data. Returns 0 or -1. */
+int fragment_read(struct fragment *fragment, uint8_t *buffer, uint64_t number, const struct input *input,
+		  struct bench_error *error);
 
 void fragment_refine(struct fragment *fragment);
 
 /* Looks CHUNK up in the index. *ADDED: it was not known. Returns false when memory is short. */
 bool chunk_identify(struct chunk *chunk, struct index *index, struct tools *tools, bool *added);
-
-/* The chunk's place in the order of the input. */
-static inline uint64_t chunk_position(const struct chunk *chunk)
-{
-	return chunk->fragment->number * FRAGMENT_CHUNKS_MAX + (uint64_t)(chunk - chunk->fragment->chunks);
-}
 
 /* Compresses CHUNK for its entry into STORED, which has room for its length. Returns how many bytes that took. */
 size_t chunk_compress(struct chunk *chunk, struct tools *tools, uint8_t *stored);

@@ -25,7 +25,7 @@ static int matches(struct cds_lfht_node *node, const void *digest)
 {
 	const struct entry *entry = caa_container_of(node, struct entry, node);
 
-	(void)__atomic_load_n(&entry->first, __ATOMIC_ACQUIRE);
+	(void)__atomic_load_n(&entry->published, __ATOMIC_ACQUIRE);
 	return memcmp(entry->digest, digest, DIGEST_BYTES) == 0;
 }
 
@@ -68,7 +68,7 @@ static struct entry *lookup(struct index *index, const uint8_t digest[DIGEST_BYT
 }
 
 /* Another thread may add the same at the same moment: then its entry counts, and ours was in vain. */
-static struct entry *add(struct index *index, const uint8_t digest[DIGEST_BYTES], uint64_t position, bool *added)
+static struct entry *add(struct index *index, const uint8_t digest[DIGEST_BYTES], bool *added)
 {
 	struct entry *own = malloc(sizeof(*own));
 	struct cds_lfht_node *node;
@@ -78,7 +78,7 @@ static struct entry *add(struct index *index, const uint8_t digest[DIGEST_BYTES]
 	*own = (struct entry){ .number = ENTRY_UNNUMBERED };
 	memcpy(own->digest, digest, DIGEST_BYTES);
 	cds_lfht_node_init(&own->node);
-	__atomic_store_n(&own->first, position, __ATOMIC_RELEASE);
+	__atomic_store_n(&own->published, true, __ATOMIC_RELEASE);
 	node = cds_lfht_add_unique(index->table, hash_of(digest), matches, digest, &own->node);
 	*added = node == &own->node;
 	if (!*added)
@@ -86,16 +86,7 @@ static struct entry *add(struct index *index, const uint8_t digest[DIGEST_BYTES]
 	return caa_container_of(node, struct entry, node);
 }
 
-static void be_first(struct entry *entry, uint64_t position)
-{
-	uint64_t first = __atomic_load_n(&entry->first, __ATOMIC_RELAXED);
-
-	while (position < first && !__atomic_compare_exchange_n(&entry->first, &first, position, true, __ATOMIC_RELAXED,
-								__ATOMIC_RELAXED))
-		continue;
-}
-
-struct entry *index_enter(struct index *index, const uint8_t digest[DIGEST_BYTES], uint64_t position, bool *added)
+struct entry *index_enter(struct index *index, const uint8_t digest[DIGEST_BYTES], bool *added)
 {
 	struct entry *entry;
 
@@ -103,9 +94,7 @@ struct entry *index_enter(struct index *index, const uint8_t digest[DIGEST_BYTES
 	urcu_bp_read_lock();
 	entry = lookup(index, digest);
 	if (entry == NULL)
-		entry = add(index, digest, position, added);
+		entry = add(index, digest, added);
 	urcu_bp_read_unlock();
-	if (entry != NULL)
-		be_first(entry, position);
 	return entry;
 }

@@ -20,10 +20,10 @@
 struct entry {
 	struct cds_lfht_node node;
 	uint8_t digest[DIGEST_BYTES];
-	uint64_t first;		      /* data engine: the smallest position in the input at which it was found */
-	const uint8_t *stored;	      /* what the archive will contain; NULL as long as nobody has compressed it */
-	uint32_t stored_length;	      /* valid when STORED is not NULL */
-	uint64_t number;	      /* given by the writer, in the input's order */
+	bool published;
+	uint32_t stored_length; /* valid when STORED is not NULL */
+	const uint8_t *stored;	/* what the archive will contain; NULL as long as nobody has compressed it */
+	uint64_t number;	/* given by the writer, in the input's order */
 };
 
 struct index {
@@ -35,10 +35,10 @@ bool index_make(struct index *index, uint64_t bytes);
 void index_free(struct index *index);
 
 /*
- * The entry of a fingerprint, made if there is none; *ADDED says which. The chunk
- * at POSITION takes part in FIRST. NULL when memory is short. Lock-free.
+ * The entry of a fingerprint, made if there is none; *ADDED says which. NULL when
+ * memory is short. Lock-free.
  */
-struct entry *index_enter(struct index *index, const uint8_t digest[DIGEST_BYTES], uint64_t position, bool *added);
+struct entry *index_enter(struct index *index, const uint8_t digest[DIGEST_BYTES], bool *added);
 
 /* STORED is set last, so that who sees it may read what it points to. */
 static inline void entry_set_stored(struct entry *entry, const uint8_t *stored, size_t length)

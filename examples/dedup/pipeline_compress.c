@@ -25,11 +25,12 @@
 #include "failure.h"
 #include "queue.h"
 
-#define IN_FLIGHT 64u /* fragments, so 128 MB of input, which is what PARSEC reads at once */
-#define QUEUE_ROOM (IN_FLIGHT * 512u) /* of the chunk queues: nearly as many as those fragments usually have */
+#define IN_FLIGHT 256u /* fragments, so 128 MB of input, which is what PARSEC reads at once */
+#define QUEUE_ROOM (IN_FLIGHT * 128u) /* of the chunk queues: more than those fragments usually have */
 
 struct flight {
 	struct fragment fragment; /* first: a chunk knows its fragment */
+	uint8_t *buffer;
 	uint64_t order;
 	uint32_t arrived;
 };
@@ -66,6 +67,7 @@ static void flight_free(struct flight *flight)
 		}
 	}
 	fragment_free(&flight->fragment);
+	free(flight->buffer);
 	free(flight);
 }
 
@@ -74,8 +76,10 @@ static struct flight *read_flight(struct pipeline *pipeline, uint64_t number)
 	struct flight *flight = calloc(1, sizeof(*flight));
 	struct bench_error error = memory_is_short;
 
-	if (flight != NULL && fragment_make(&flight->fragment) &&
-	    fragment_read(&flight->fragment, number, pipeline->what->input, &error) == 0)
+	if (flight != NULL)
+		flight->buffer = malloc(FRAGMENT_BUFFER);
+	if (flight != NULL && fragment_make(&flight->fragment) && flight->buffer != NULL &&
+	    fragment_read(&flight->fragment, flight->buffer, number, pipeline->what->input, &error) == 0)
 		return flight;
 	fail(pipeline, &error);
 	if (flight != NULL)

@@ -16,7 +16,7 @@
 #include "failure.h"
 #include "queue.h"
 
-#define IN_FLIGHT 64u
+#define IN_FLIGHT 256u
 
 struct flight {
 	struct restored restored;
@@ -84,20 +84,22 @@ static void run_restore(void *context)
 {
 	struct pipeline *pipeline = context;
 	struct bench_error error = { .text = "memory is short" };
+	uint8_t *buffer = malloc(FRAGMENT_MAX);
 	struct tools tools;
 	void *item;
 
-	if (!tools_make(&tools))
+	if (!tools_make(&tools) || buffer == NULL)
 		fail(pipeline, &error);
 	while (queue_take(&pipeline->tables, &item, 1) > 0) {
 		struct flight *flight = item;
 
 		if (!failure_happened(&pipeline->failure) &&
-		    archive_restore(&flight->restored, pipeline->what->input, &tools, &error) != 0)
+		    archive_restore(&flight->restored, pipeline->what->input, &tools, buffer, &error) != 0)
 			fail(pipeline, &error);
 		queue_put(&pipeline->done, &item, 1);
 	}
 	tools_free(&tools);
+	free(buffer);
 }
 
 /* In the calling thread. */
