@@ -9,25 +9,10 @@ chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT
 cp "$guestsync" "$work/guestsync"
 guestsync=$work/guestsync
-failed=0
 quick=(--seconds 0.02 --rounds 2 --threads 1,2)
 
-flunk() { printf 'command: FAILED: %s\n' "$*" >&2; failed=1; }
-skip() { printf 'command: skipped: %s\n' "$*"; }
-
-# expect STATUS PATTERN COMMAND…: the exit status, and what stderr says ("" = nothing)
-expect() {
-	local status=$1 pattern=$2 got
-	shift 2
-	"$@" >"$work/out" 2>"$work/err" </dev/null
-	got=$?
-	[ $got -eq "$status" ] || flunk "status $got, not $status: $*: $(head -1 "$work/err")"
-	if [ -z "$pattern" ]; then
-		[ ! -s "$work/err" ] || flunk "unexpected words of $*: $(head -1 "$work/err")"
-	else
-		grep -qE "$pattern" "$work/err" || flunk "no \"$pattern\" on stderr of $*: $(head -1 "$work/err")"
-	fi
-}
+tester=command
+. "$(dirname "$0")/expect.sh"
 
 # holds PYTHON-CONDITION: about the JSON in $work/out, as d
 holds() {

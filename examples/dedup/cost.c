@@ -25,6 +25,7 @@ static void not_known(struct cost_count *count, const char *what, int reason)
 
 /* ---- futex calls */
 
+/* Or -1 with errno. */
 static long tracepoint_number(void)
 {
 	static const char *const paths[] = {

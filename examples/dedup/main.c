@@ -36,13 +36,30 @@ static const char usage[] =
 	"machine meanwhile.\n";
 
 struct task {
+	bool help;
 	bool restore;
 	const struct engine *engine;
 	const char *from, *to;
 };
 
-/* Returns 0, USAGE with the reason said, or -1 when all has been said. */
-static int parse(int argc, char **argv, struct task *task)
+/* One option. False, with the reason said, when it makes no sense. */
+static bool take_option(int option, struct task *task)
+{
+	switch (option) {
+	case 'e':
+		task->engine = engine_named(optarg);
+		if (task->engine == NULL)
+			fprintf(stderr, "dedup: unknown engine \"%s\"; known: data, pipeline\n", optarg);
+		return task->engine != NULL;
+	case 'h':
+		task->help = true;
+		return true;
+	default:
+		return false; /* getopt has said it */
+	}
+}
+
+static bool parse(int argc, char **argv, struct task *task)
 {
 	static const struct option options[] = {
 		{ "engine", required_argument, NULL, 'e' },
@@ -51,29 +68,21 @@ static int parse(int argc, char **argv, struct task *task)
 	};
 	int option;
 
-	task->engine = engine_named("data");
-	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return -1;
-		}
-		if (option == 'e')
-			task->engine = engine_named(optarg);
-		if (option != 'e' || task->engine == NULL) {
-			if (option == 'e')
-				fprintf(stderr, "dedup: unknown engine \"%s\"; known: data, pipeline\n", optarg);
-			return USAGE;
-		}
-	}
+	*task = (struct task){ .engine = engine_named("data") };
+	while ((option = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (!take_option(option, task))
+			return false;
+	if (task->help)
+		return true;
 	argv += optind;
 	if (argc - optind == 3 && (strcmp(argv[0], "compress") == 0 || strcmp(argv[0], "restore") == 0)) {
 		task->restore = strcmp(argv[0], "restore") == 0;
 		task->from = argv[1];
 		task->to = argv[2];
-		return 0;
+		return true;
 	}
-	fputs("dedup: it takes compress or restore, and two files; see dedup --help\n", stderr);
-	return USAGE;
+	fputs("dedup: expected compress or restore, and two files; see dedup --help\n", stderr);
+	return false;
 }
 
 static int compress(const struct task *task, const struct input *input, struct bench_output *output,
@@ -142,16 +151,17 @@ static int run(const struct task *task, struct bench_error *error)
 
 int main(int argc, char **argv)
 {
+	static char name[] = "dedup";
 	struct bench_error error;
 	struct task task;
-	int result;
 
-	argv[0] = (char[]){ "dedup" };
-	result = parse(argc, argv, &task);
-	if (result == USAGE)
+	argv[0] = name; /* so that getopt's messages begin like ours */
+	if (!parse(argc, argv, &task))
 		return USAGE;
 	chunking_prepare();
-	if (result == 0 && run(&task, &error) != 0) {
+	if (task.help) {
+		fputs(usage, stdout);
+	} else if (run(&task, &error) != 0) {
 		fprintf(stderr, "dedup: %s\n", error.text);
 		return FAILED;
 	}
