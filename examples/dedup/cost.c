@@ -25,7 +25,7 @@ static void not_known(struct cost_count *count, const char *what, int reason)
 
 /* ---- futex calls */
 
-/* Or -1 with errno. */
+/* Or -1 with errno: that of the newer place, which every kernel has that has tracepoints. */
 static long tracepoint_number(void)
 {
 	static const char *const paths[] = {
@@ -33,16 +33,20 @@ static long tracepoint_number(void)
 		"/sys/kernel/debug/tracing/events/syscalls/sys_enter_futex/id",
 	};
 	long number = -1;
+	int reason = 0;
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]) && number < 0; i++) {
 		FILE *file = fopen(paths[i], "re");
 
-		if (file == NULL)
+		if (file == NULL) {
+			reason = reason != 0 ? reason : errno;
 			continue;
+		}
 		if (fscanf(file, "%ld", &number) != 1)
 			number = -1;
 		fclose(file);
 	}
+	errno = reason;
 	return number;
 }
 
