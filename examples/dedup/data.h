@@ -23,24 +23,22 @@
 
 struct data_job {
 	struct failure failure;
-	struct workplaces workplaces;
-	size_t room;	 /* places in a set */
-	unsigned set;	 /* the one to work on; the other one is to be written */
-	size_t count[2]; /* places in use */
+	size_t buffer_bytes; /* of a workplace */
+	size_t place_bytes;  /* of a place, which begins zeroed */
 
-	/* Which fragments come next: prepares at most ROOM places of a SET, returns how many; fewer: these are the last. */
-	size_t (*prepare)(struct data_job *job, unsigned set);
+	/* Returns false when memory is short; free is due all the same. */
+	bool (*place_make)(void *place);
+	void (*place_free)(void *place);
+
+	/* Says in at most ROOM places what comes next; returns how many. Fewer than ROOM: these are the last. */
+	size_t (*prepare)(struct data_job *job, void *places, size_t room);
 	/* In parallel. Returns 0 or -1. */
-	int (*work)(struct data_job *job, unsigned set, size_t place, struct workplace *workplace,
-		    struct bench_error *error);
+	int (*work)(struct data_job *job, void *place, struct workplace *workplace, struct bench_error *error);
 	/* In order. Returns 0 or -1. */
-	int (*write)(struct data_job *job, unsigned set, size_t place, struct bench_error *error);
+	int (*write)(struct data_job *job, void *place, struct bench_error *error);
 };
 
-/* How many places a set should have. */
-size_t data_room(void);
-
-/* Works until all is written, or until a failure. */
-void data_run(struct data_job *job);
+/* Returns 0 when all is written, or -1 after a failure. */
+int data_run(struct data_job *job);
 
 #endif

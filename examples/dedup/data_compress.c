@@ -16,6 +16,7 @@
 #include "data.h"
 
 struct place {
+	uint64_t number; /* the fragment's, in the input */
 	struct fragment fragment;
 	uint8_t *stored; /* room for all of it */
 };
@@ -24,18 +25,17 @@ struct compress_job {
 	struct data_job job; /* first */
 	const struct compression *what;
 	uint64_t next; /* the number of the next fragment to work on */
-	uint64_t first[2]; /* the number of a set's first one */
-	struct place *places[2];
 };
 
-static size_t prepare(struct data_job *job, unsigned set)
+static size_t prepare(struct data_job *job, void *set, size_t room)
 {
 	struct compress_job *compress = (struct compress_job *)job;
-	uint64_t left = fragment_count(compress->what->input->bytes) - compress->next;
-	size_t count = left < job->room ? (size_t)left : job->room;
+	uint64_t fragments = fragment_count(compress->what->input->bytes);
+	struct place *places = set;
+	size_t count = 0;
 
-	compress->first[set] = compress->next;
-	compress->next += count;
+	while (count < room && compress->next < fragments)
+		places[count++].number = compress->next++;
 	return count;
 }
 
@@ -56,48 +56,36 @@ static int identify_and_compress(struct compress_job *compress, struct place *pl
 	return 0;
 }
 
-static int work(struct data_job *job, unsigned set, size_t i, struct workplace *workplace, struct bench_error *error)
+static int work(struct data_job *job, void *one, struct workplace *workplace, struct bench_error *error)
 {
 	struct compress_job *compress = (struct compress_job *)job;
-	struct place *place = &compress->places[set][i];
+	struct place *place = one;
 
-	if (fragment_read(&place->fragment, workplace->buffer, compress->first[set] + i, compress->what->input,
-			  error) != 0)
+	if (fragment_read(&place->fragment, workplace->buffer, place->number, compress->what->input, error) != 0)
 		return -1;
 	fragment_refine(&place->fragment);
 	return identify_and_compress(compress, place, &workplace->tools, error);
 }
 
-static int write(struct data_job *job, unsigned set, size_t i, struct bench_error *error)
+static int write(struct data_job *job, void *place, struct bench_error *error)
 {
-	struct compress_job *compress = (struct compress_job *)job;
-
-	return archive_writer_put(compress->what->writer, &compress->places[set][i].fragment, error);
+	return archive_writer_put(((struct compress_job *)job)->what->writer, &((struct place *)place)->fragment, error);
 }
 
-static void places_free(struct place *places, size_t room)
+static bool place_make(void *one)
 {
-	for (size_t i = 0; places != NULL && i < room; i++) {
-		fragment_free(&places[i].fragment);
-		free(places[i].stored);
-	}
-	free(places);
+	struct place *place = one;
+
+	place->stored = malloc(FRAGMENT_MAX);
+	return fragment_make(&place->fragment) && place->stored != NULL;
 }
 
-static struct place *places_make(size_t room)
+static void place_free(void *one)
 {
-	struct place *places = calloc(room, sizeof(places[0]));
-	bool made = places != NULL;
+	struct place *place = one;
 
-	for (size_t i = 0; places != NULL && i < room; i++) {
-		made &= fragment_make(&places[i].fragment);
-		places[i].stored = malloc(FRAGMENT_MAX);
-		made &= places[i].stored != NULL;
-	}
-	if (made)
-		return places;
-	places_free(places, room);
-	return NULL;
+	fragment_free(&place->fragment);
+	free(place->stored);
 }
 
 int data_compress(const struct compression *compression, struct bench_error *error)
@@ -105,8 +93,10 @@ int data_compress(const struct compression *compression, struct bench_error *err
 	struct compress_job compress = {
 		.job = {
 			.failure.error = error,
-			.workplaces.buffer_bytes = FRAGMENT_BUFFER,
-			.room = data_room(),
+			.buffer_bytes = FRAGMENT_BUFFER,
+			.place_bytes = sizeof(struct place),
+			.place_make = place_make,
+			.place_free = place_free,
 			.prepare = prepare,
 			.work = work,
 			.write = write,
@@ -114,14 +104,5 @@ int data_compress(const struct compression *compression, struct bench_error *err
 		.what = compression,
 	};
 
-	for (unsigned set = 0; set < 2; set++) {
-		compress.places[set] = places_make(compress.job.room);
-		if (compress.places[set] == NULL)
-			failure_note_memory(&compress.job.failure);
-	}
-	if (!failure_happened(&compress.job.failure))
-		data_run(&compress.job);
-	for (unsigned set = 0; set < 2; set++)
-		places_free(compress.places[set], compress.job.room);
-	return failure_happened(&compress.job.failure) ? -1 : 0;
+	return data_run(&compress.job);
 }

@@ -49,7 +49,7 @@ int fragment_read(struct fragment *fragment, uint8_t *buffer, uint64_t number, c
 	return 0;
 }
 
-void fragment_refine(struct fragment *fragment)
+uint32_t fragment_refine(struct fragment *fragment)
 {
 	uint32_t count = 0;
 
@@ -64,6 +64,7 @@ void fragment_refine(struct fragment *fragment)
 		at += length;
 	}
 	fragment->count = count;
+	return count;
 }
 
 bool chunk_identify(struct chunk *chunk, struct index *index, struct tools *tools, bool *added)

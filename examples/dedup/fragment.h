@@ -47,7 +47,8 @@ void fragment_free(struct fragment *fragment);
 int fragment_read(struct fragment *fragment, uint8_t *buffer, uint64_t number, const struct input *input,
 		  struct bench_error *error);
 
-void fragment_refine(struct fragment *fragment);
+/* Returns how many chunks it has. */
+uint32_t fragment_refine(struct fragment *fragment);
 
 /* Looks CHUNK up in the index. *ADDED: it was not known. Returns false when memory is short. */
 bool chunk_identify(struct chunk *chunk, struct index *index, struct tools *tools, bool *added);

@@ -164,12 +164,15 @@ static void run_refine(void *context)
 
 	while (queue_take(&pipeline->fragments, &item, 1) > 0) {
 		struct fragment *fragment = &((struct flight *)item)->fragment;
+		struct chunk *chunks = fragment->chunks;
+		uint32_t count;
 
 		if (failure_happened(&pipeline->failure))
 			continue;
-		fragment_refine(fragment);
-		for (uint32_t i = 0; i < fragment->count; i++)
-			batch_add(&out, &fragment->chunks[i]);
+		count = fragment_refine(fragment);
+		/* With the last chunk the fragment is out of our hands. */
+		for (uint32_t i = 0; i < count; i++)
+			batch_add(&out, &chunks[i]);
 		batch_flush(&out);
 	}
 }
