@@ -15,6 +15,6 @@ expect() {
 	if [ -z "$pattern" ]; then
 		[ ! -s "$work/err" ] || flunk "unexpected words of $*: $(head -1 "$work/err")"
 	else
-		grep -qE "$pattern" "$work/err" || flunk "no \"$pattern\" on stderr of $*: $(head -1 "$work/err")"
+		grep -qE -e "$pattern" "$work/err" || flunk "no \"$pattern\" on stderr of $*: $(head -1 "$work/err")"
 	fi
 }

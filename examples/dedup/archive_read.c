@@ -147,7 +147,7 @@ static size_t read_record(struct archive_reader *reader, const uint8_t *from, si
 	memcpy(&record, from, left < sizeof(record) ? left : sizeof(record));
 	length = record.stored == 0 ? RECORD_REPEATED_BYTES : RECORD_NEW_BYTES;
 	*piece = (struct piece){ .offset = offset, .stored = le32toh(record.stored), .bytes = le32toh(record.bytes) };
-	if (length > left || piece->bytes == 0 || piece->bytes > CHUNK_MAX || piece->stored > piece->bytes) {
+	if (length > left || piece->bytes > CHUNK_MAX || piece->stored > piece->bytes) {
 		corrupt(reader, "a record makes no sense", error);
 		return 0;
 	}
