@@ -138,11 +138,14 @@ if what == "later": records = repeated(1000, 0) + new(data)
 elif what == "beyond": records = new(data) + repeated(1000, 1)
 elif what == "other-size": records, size = new(data) + repeated(999, 0), 1999
 elif what == "huge-chunk": data, size, count = b"x" * 40000, 40000, 1; records = new(data)
-elif what == "stored-more": records, size, count, stored = new(data, size=999), 999, 1, 999
+elif what == "stored-more": # a frame of 200 bytes, and one to skip: more than there is room for
+    frame = bytes.fromhex("28b52ffd20c8") + struct.pack("<I", 200 << 3 | 1)[:3] + b"x" * 200
+    data, size, count = frame + struct.pack("<II", 0x184d2a50, 40000) + bytes(40000), 203 * 200, 203
+    records = struct.pack("<II", 200, len(data)) + hashlib.sha256(b"x" * 200).digest() + repeated(200, 0) * 202
 elif what == "no-chunk": records, size = new(data) + repeated(0, 0), 1000
 elif what == "sum": size = 2001
 elif what == "stored-sum": stored = 999
-elif what == "huge-fragment": size = 0xffffffff
+elif what == "huge-fragment": data, size, count = b"x" * 32768, 21 * 32768, 21; records = new(data) + repeated(32768, 0) * 20
 elif what == "huge-stored": records, stored = new(data) + repeated(1000, 0), 0xfffffff
 elif what == "cut-record": records = records[:-1]
 elif what == "many-chunks": data, size, count = b"x", 700, 700; records = new(data) + repeated(1, 0) * 699
@@ -153,11 +156,25 @@ PYTHON
 python3 forge.py nothing
 expect 0 '' "$dedup" restore damaged restored
 [ "$(size_of restored)" -eq 2000 ] || flunk 'a forged archive without fault is not restored'
-for what in later beyond other-size huge-chunk stored-more no-chunk sum stored-sum huge-fragment huge-stored cut-record many-chunks \
-	fragments chunks; do
+while read -r what words; do
 	python3 forge.py $what
-	fails '"damaged" is corrupt: ' restore damaged
-done
+	fails "\"damaged\" is corrupt: $words, at byte " restore damaged
+done <<'END'
+later a chunk repeats one that does not come before it
+beyond a chunk repeats one that does not come before it
+other-size a chunk repeats one of another size
+no-chunk a chunk repeats one of another size
+huge-chunk a record makes no sense
+stored-more a record makes no sense
+cut-record a record makes no sense
+sum a fragment's sizes do not add up
+stored-sum a fragment's sizes do not add up
+huge-fragment a fragment's sizes are impossible
+huge-stored a fragment's sizes are impossible
+many-chunks a fragment has too many chunks
+fragments the sums at the end do not add up
+chunks the sums at the end do not add up
+END
 
 # ---- what cannot be written
 

@@ -18,11 +18,10 @@
  */
 #include "engine.h"
 
-#include <semaphore.h>
 #include <stdlib.h>
 
 #include "crew.h"
-#include "failure.h"
+#include "intake.h"
 #include "queue.h"
 
 #define IN_FLIGHT 256u /* fragments, so 128 MB of input, which is what PARSEC reads at once */
@@ -37,21 +36,11 @@ struct flight {
 
 struct pipeline {
 	const struct compression *what;
-	struct failure failure;
+	struct intake intake;
 	struct queue fragments, chunks, new_chunks, done;
-	sem_t room;			   /* for more fragments in flight */
 	struct flight *flights[IN_FLIGHT]; /* by order */
 	uint64_t next;			   /* the order of the fragment to write next */
 };
-
-static const struct bench_error memory_is_short = { .text = "memory is short" };
-
-/* The first stage may be waiting for room, which nobody makes any more. */
-static void fail(struct pipeline *pipeline, const struct bench_error *error)
-{
-	failure_note(&pipeline->failure, error);
-	sem_post(&pipeline->room);
-}
 
 /* ---- fragment */
 
@@ -74,14 +63,14 @@ static void flight_free(struct flight *flight)
 static struct flight *read_flight(struct pipeline *pipeline, uint64_t number)
 {
 	struct flight *flight = calloc(1, sizeof(*flight));
-	struct bench_error error = memory_is_short;
+	struct bench_error error = { .text = "memory is short" };
 
 	if (flight != NULL)
 		flight->buffer = malloc(FRAGMENT_BUFFER);
 	if (flight != NULL && fragment_make(&flight->fragment) && flight->buffer != NULL &&
 	    fragment_read(&flight->fragment, flight->buffer, number, pipeline->what->input, &error) == 0)
 		return flight;
-	fail(pipeline, &error);
+	intake_fail(&pipeline->intake, &error);
 	if (flight != NULL)
 		flight_free(flight);
 	return NULL;
@@ -93,17 +82,13 @@ static void run_fragment(void *context)
 	uint64_t count = fragment_count(pipeline->what->input->bytes);
 	uint64_t order = 0;
 
-	for (uint64_t number = 0; number < count && !failure_happened(&pipeline->failure); number++) {
-		struct flight *flight;
-
-		while (sem_wait(&pipeline->room) != 0)
-			continue; /* a signal */
-		flight = failure_happened(&pipeline->failure) ? NULL : read_flight(pipeline, number);
+	for (uint64_t number = 0; number < count; number++) {
+		struct flight *flight = intake_enter(&pipeline->intake) ? read_flight(pipeline, number) : NULL;
 		if (flight == NULL)
 			return;
 		if (flight->fragment.length == 0) {
 			flight_free(flight);
-			sem_post(&pipeline->room);
+			intake_leave(&pipeline->intake);
 			continue;
 		}
 		flight->order = order++;
@@ -128,7 +113,7 @@ static void worker_begin(struct worker *worker, struct pipeline *pipeline, struc
 {
 	*worker = (struct worker){ .pipeline = pipeline, .in = in };
 	if (!tools_make(&worker->tools))
-		fail(pipeline, &memory_is_short);
+		intake_fail_memory(&pipeline->intake);
 }
 
 static void worker_flush(struct worker *worker)
@@ -146,7 +131,7 @@ static bool worker_take(struct worker *worker)
 			worker_flush(worker);
 			worker->count = queue_take(worker->in, (void **)worker->chunks, QUEUE_BATCH);
 		}
-	} while (worker->count > 0 && failure_happened(&worker->pipeline->failure));
+	} while (worker->count > 0 && intake_has_failed(&worker->pipeline->intake));
 	return worker->count > 0;
 }
 
@@ -167,7 +152,7 @@ static void run_refine(void *context)
 		struct chunk *chunks = fragment->chunks;
 		uint32_t count;
 
-		if (failure_happened(&pipeline->failure))
+		if (intake_has_failed(&pipeline->intake))
 			continue;
 		count = fragment_refine(fragment);
 		/* With the last chunk the fragment is out of our hands. */
@@ -192,7 +177,7 @@ static void run_identify(void *context)
 			if (chunk_identify(worker.chunks[i], pipeline->what->index, &worker.tools, &added))
 				batch_add(&worker.out[added], worker.chunks[i]);
 			else
-				fail(pipeline, &memory_is_short);
+				intake_fail_memory(&pipeline->intake);
 		}
 	}
 	worker_end(&worker);
@@ -225,7 +210,7 @@ static void run_compress(void *context)
 			if (compress_alone(worker.chunks[i], &worker.tools))
 				batch_add(&worker.out[0], worker.chunks[i]);
 			else
-				fail(pipeline, &memory_is_short);
+				intake_fail_memory(&pipeline->intake);
 		}
 	}
 	worker_end(&worker);
@@ -255,16 +240,16 @@ static void write_complete(struct pipeline *pipeline)
 		struct flight **place = &pipeline->flights[pipeline->next % IN_FLIGHT];
 		struct flight *flight = __atomic_load_n(place, __ATOMIC_ACQUIRE);
 
-		if (!is_complete(flight) || failure_happened(&pipeline->failure))
+		if (!is_complete(flight) || intake_has_failed(&pipeline->intake))
 			return;
 		if (archive_writer_put(pipeline->what->writer, &flight->fragment, &error) != 0) {
-			fail(pipeline, &error);
+			intake_fail(&pipeline->intake, &error);
 			return;
 		}
 		*place = NULL;
 		flight_free(flight);
 		pipeline->next++;
-		sem_post(&pipeline->room);
+		intake_leave(&pipeline->intake);
 	}
 }
 
@@ -290,7 +275,7 @@ static bool make_queues(struct pipeline *pipeline, unsigned many)
 	made &= queue_make(&pipeline->chunks, QUEUE_ROOM, many);
 	made &= queue_make(&pipeline->new_chunks, QUEUE_ROOM, many);
 	made &= queue_make(&pipeline->done, QUEUE_ROOM, 2 * many);
-	return made && sem_init(&pipeline->room, 0, IN_FLIGHT) == 0;
+	return made;
 }
 
 static void run(struct pipeline *pipeline, unsigned many)
@@ -304,27 +289,28 @@ static void run(struct pipeline *pipeline, unsigned many)
 	};
 	struct crew crew;
 
-	crew_start(&crew, stages, sizeof(stages) / sizeof(stages[0]), &pipeline->failure);
+	crew_start(&crew, stages, sizeof(stages) / sizeof(stages[0]), &pipeline->intake.failure);
 	run_write(pipeline);
 	crew_join(&crew);
 }
 
 int pipeline_compress(const struct compression *compression, struct bench_error *error)
 {
-	struct pipeline pipeline = { .what = compression, .failure.error = error };
+	struct pipeline pipeline = { .what = compression };
 	unsigned many = crew_size();
 
+	intake_make(&pipeline.intake, IN_FLIGHT, error);
 	if (make_queues(&pipeline, many))
 		run(&pipeline, many);
 	else
-		failure_note(&pipeline.failure, &memory_is_short);
+		intake_fail_memory(&pipeline.intake);
 	for (unsigned i = 0; i < IN_FLIGHT; i++)
 		if (pipeline.flights[i] != NULL)
 			flight_free(pipeline.flights[i]);
-	sem_destroy(&pipeline.room);
+	intake_free(&pipeline.intake);
 	queue_free(&pipeline.done);
 	queue_free(&pipeline.new_chunks);
 	queue_free(&pipeline.chunks);
 	queue_free(&pipeline.fragments);
-	return failure_happened(&pipeline.failure) ? -1 : 0;
+	return intake_has_failed(&pipeline.intake) ? -1 : 0;
 }

@@ -9,11 +9,10 @@
  */
 #include "engine.h"
 
-#include <semaphore.h>
 #include <stdlib.h>
 
 #include "crew.h"
-#include "failure.h"
+#include "intake.h"
 #include "queue.h"
 
 #define IN_FLIGHT 256u
@@ -25,19 +24,11 @@ struct flight {
 
 struct pipeline {
 	const struct restoration *what;
-	struct failure failure;
+	struct intake intake;
 	struct queue tables, done;
-	sem_t room;			   /* for more fragments in flight */
 	struct flight *flights[IN_FLIGHT]; /* by order; those that wait to be written */
 	uint64_t next;			   /* the order of the one to write next */
 };
-
-/* The first stage may be waiting for room, which nobody makes any more. */
-static void fail(struct pipeline *pipeline, const struct bench_error *error)
-{
-	failure_note(&pipeline->failure, error);
-	sem_post(&pipeline->room);
-}
 
 static void flight_free(struct flight *flight)
 {
@@ -57,7 +48,7 @@ static struct flight *read_flight(struct pipeline *pipeline)
 	if (got > 0)
 		return flight;
 	if (got < 0)
-		fail(pipeline, &error);
+		intake_fail(&pipeline->intake, &error);
 	if (flight != NULL)
 		flight_free(flight);
 	return NULL;
@@ -70,9 +61,7 @@ static void run_tables(void *context)
 	for (uint64_t order = 0;; order++) {
 		struct flight *flight;
 
-		while (sem_wait(&pipeline->room) != 0)
-			continue; /* a signal */
-		flight = failure_happened(&pipeline->failure) ? NULL : read_flight(pipeline);
+		flight = intake_enter(&pipeline->intake) ? read_flight(pipeline) : NULL;
 		if (flight == NULL)
 			return;
 		flight->order = order;
@@ -89,13 +78,13 @@ static void run_restore(void *context)
 	void *item;
 
 	if (!tools_make(&tools) || buffer == NULL)
-		fail(pipeline, &error);
+		intake_fail(&pipeline->intake, &error);
 	while (queue_take(&pipeline->tables, &item, 1) > 0) {
 		struct flight *flight = item;
 
-		if (!failure_happened(&pipeline->failure) &&
+		if (!intake_has_failed(&pipeline->intake) &&
 		    archive_restore(&flight->restored, pipeline->what->input, &tools, buffer, &error) != 0)
-			fail(pipeline, &error);
+			intake_fail(&pipeline->intake, &error);
 		queue_put(&pipeline->done, &item, 1);
 	}
 	tools_free(&tools);
@@ -113,13 +102,13 @@ static void run_write(struct pipeline *pipeline)
 
 		pipeline->flights[flight->order % IN_FLIGHT] = flight;
 		while ((flight = pipeline->flights[pipeline->next % IN_FLIGHT]) != NULL) {
-			if (failure_happened(&pipeline->failure))
+			if (intake_has_failed(&pipeline->intake))
 				break;
 			if (restoration_write(pipeline->what, &flight->restored, &error) != 0)
-				fail(pipeline, &error);
+				intake_fail(&pipeline->intake, &error);
 			pipeline->flights[pipeline->next++ % IN_FLIGHT] = NULL;
 			flight_free(flight);
-			sem_post(&pipeline->room);
+			intake_leave(&pipeline->intake);
 		}
 	}
 }
@@ -133,27 +122,28 @@ static void run(struct pipeline *pipeline, unsigned many)
 	};
 	struct crew crew;
 
-	crew_start(&crew, stages, sizeof(stages) / sizeof(stages[0]), &pipeline->failure);
+	crew_start(&crew, stages, sizeof(stages) / sizeof(stages[0]), &pipeline->intake.failure);
 	run_write(pipeline);
 	crew_join(&crew);
 }
 
 int pipeline_restore(const struct restoration *restoration, struct bench_error *error)
 {
-	struct pipeline pipeline = { .what = restoration, .failure.error = error };
+	struct pipeline pipeline = { .what = restoration };
 	unsigned many = crew_size();
 	bool made = queue_make(&pipeline.tables, IN_FLIGHT, 1);
 
 	made &= queue_make(&pipeline.done, IN_FLIGHT, many);
-	if (made && sem_init(&pipeline.room, 0, IN_FLIGHT) == 0)
+	intake_make(&pipeline.intake, IN_FLIGHT, error);
+	if (made)
 		run(&pipeline, many);
 	else
-		failure_note_memory(&pipeline.failure);
+		intake_fail_memory(&pipeline.intake);
 	for (unsigned i = 0; i < IN_FLIGHT; i++)
 		if (pipeline.flights[i] != NULL)
 			flight_free(pipeline.flights[i]);
-	sem_destroy(&pipeline.room);
+	intake_free(&pipeline.intake);
 	queue_free(&pipeline.done);
 	queue_free(&pipeline.tables);
-	return failure_happened(&pipeline.failure) ? -1 : 0;
+	return intake_has_failed(&pipeline.intake) ? -1 : 0;
 }
