@@ -45,7 +45,7 @@ replicate="for part in $(seq -s ' ' $parts); do cat $work/part; done"
 if $guest; then
 	chmod +x "$work/part" # what --with takes is programs
 	"$here/guest/boot" --seconds 7200 --qemu -m --qemu 6144 --with "$dedup" --with "$here/dedup-rounds.sh" --with "$work/part" \
-		--before 'mkdir /large && mount -t tmpfs -o size=4g none /large' --before "($replicate) >/large/input" \
+		--before 'mount -t tracefs none /sys/kernel/tracing; mkdir /large && mount -t tmpfs -o size=4g none /large' --before "($replicate) >/large/input" \
 		--before "sh $here/dedup-rounds.sh $dedup /large/input /large $rounds" detect >"$work/lines"
 else
 	(eval "$replicate") >"$work/input"

@@ -45,7 +45,8 @@ for size in (1, 63, 1023, 1024, 1025, 32768, 524287, 524288, 524289, 524288 + 32
     open("noise-%d" % size, "wb").write(random.randbytes(size))
 PYTHON
 : >size-0
-for input in once twice many size-* noise-*; do
+truncate -s 160M zeros # more fragments than the pipeline has in flight, and one new chunk, for which all of them wait
+for input in once twice many zeros size-* noise-*; do
 	for engine in "${engines[@]}"; do
 		expect 0 '' "$dedup" compress --engine $engine "$input" "$input.$engine"
 	done
