@@ -349,18 +349,25 @@ static bool has_guard(uint32_t seen)
 	return (seen & (W | S)) == W && (seen & P) != 0 && (seen & P) == process_mark();
 }
 
-static bool spares_wake_up(uint32_t seen)
+/* Whether wake-ups are to be spared now. */
+static bool is_throttled(void)
 {
 	struct gsync_tuning tuning;
-	uint64_t now;
 
-	if (__atomic_load_n(&gsync_live.throttled_until, __ATOMIC_RELAXED) == 0 || !has_guard(seen))
+	if (__atomic_load_n(&gsync_live.throttled_until, __ATOMIC_RELAXED) == 0)
 		return false;
 	tuning = gsync_tuning();
-	now = gsync_ticks();
-	if (!gsync_is_throttled(&tuning) || __atomic_load_n(&sparing_resumes, __ATOMIC_RELAXED) > gsync_monotonic_ns())
+	return gsync_is_throttled(&tuning) && __atomic_load_n(&sparing_resumes, __ATOMIC_RELAXED) <= gsync_monotonic_ns();
+}
+
+static bool spares_wake_up(uint32_t seen)
+{
+	uint64_t now;
+
+	if (!has_guard(seen) || !is_throttled())
 		return false;
-	if (now - last_wake < tuning.fair)
+	now = gsync_ticks();
+	if (now - last_wake < gsync_tuning().fair)
 		return true;
 	last_wake = now;
 	return false;
@@ -477,12 +484,15 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *dead
 	return 0;
 }
 
-/* Beside others who want our CPUs, it may be long until the one that is woken runs; perhaps a second runs sooner. */
+/*
+ * Beside others who want our CPUs, it may be long until the one that is woken runs; perhaps a second runs sooner.
+ * But not where it is our own quota that keeps the CPUs from us.
+ */
 static int wakes(void)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
 
-	return gsync_is_pressed(&tuning) ? 2 : 1;
+	return gsync_is_pressed(&tuning) && !gsync_is_throttled(&tuning) ? 2 : 1;
 }
 
 void gsync_lockword_unlock_slow(gsync_lockword_t *lock)
@@ -505,7 +515,7 @@ void gsync_lockword_unlock_slow(gsync_lockword_t *lock)
 		gsync_futex_wake(&lock->word, wakes(), GSYNC_ANYBODY, (held & S) != 0);
 }
 
-/* Not while somebody is alone with it: there the guard's turn comes as often. */
+/* Not while somebody is alone with it, where the guard's turn comes as often, nor while wake-ups are spared. */
 static bool may_hand_over(uint32_t seen)
 {
 	return (seen & (W | S | A)) == W;
@@ -513,7 +523,9 @@ static bool may_hand_over(uint32_t seen)
 
 bool gsync_lockword_may_hand_over(const gsync_lockword_t *lock)
 {
-	return may_hand_over(__atomic_load_n(&lock->word, __ATOMIC_RELAXED));
+	uint32_t seen = __atomic_load_n(&lock->word, __ATOMIC_RELAXED);
+
+	return may_hand_over(seen) && !(has_guard(seen) && is_throttled());
 }
 
 bool gsync_lockword_hand_over(gsync_lockword_t *lock)
