@@ -134,7 +134,7 @@ static uint32_t process_mark(void)
 struct waiter {
 	bool timed; /* it has a deadline */
 	bool has_slept;
-	bool takes_grants; /* it has slept, or the grant is overdue */
+	bool overdue; /* a grant is: this one takes it, though it has not slept */
 	bool woken; /* by somebody: as a rule it was the one that had slept longest */
 	bool guard;
 	bool its_turn; /* solo: it has slept until its turn */
@@ -156,7 +156,7 @@ static bool change(gsync_lockword_t *lock, uint32_t seen, uint32_t to, int order
 
 static bool can_take(uint32_t seen, const struct waiter *self)
 {
-	return (seen & L) == 0 || (self->takes_grants && (seen & G) != 0);
+	return (seen & L) == 0 || ((self->has_slept || self->overdue) && (seen & G) != 0);
 }
 
 static bool take(gsync_lockword_t *lock, uint32_t seen, const struct waiter *self)
@@ -410,7 +410,6 @@ static bool sleep_on(gsync_lockword_t *lock, uint32_t seen, struct waiter *self,
 		return false;
 	self->guard |= becomes_guard;
 	self->has_slept = true;
-	self->takes_grants = true;
 	self->failed_turns += self->its_turn;
 	self->its_turn = false;
 	if (!self->guard && !(solo && self->woken)) {
@@ -454,7 +453,7 @@ static bool await_taker(gsync_lockword_t *lock, uint32_t seen, struct waiter *se
 
 	/* A wake-up was spent on this thread: it stands for the others now. */
 	self->has_slept |= sleep == GSYNC_SLEEP_WOKEN;
-	self->takes_grants = sleep != GSYNC_SLEEP_NONE;
+	self->overdue = sleep == GSYNC_SLEEP_TIMED_OUT;
 	return sleep == GSYNC_SLEEP_TIMED_OUT && is_deadline;
 }
 
@@ -472,7 +471,7 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *dead
 		if (!self.has_slept)
 			gsync_patience_ended(deadline);
 		over = deadline && gsync_deadline_passed(deadline);
-		if (!over && (seen & G) != 0 && !self.takes_grants)
+		if (!over && (seen & G) != 0 && !can_take(seen, &self))
 			over = await_taker(lock, seen, &self, deadline);
 		else if (!over && (!can_take(seen, &self) || must_not_disturb(seen, &self)))
 			over = sleep_on(lock, seen, &self, deadline);
