@@ -35,6 +35,9 @@
  * than there are CPUs for, leaves at least one such behind; a helper that leaves
  * looks, and calls. One that is called but asleep in a group whose tasks are done
  * is up, and so leaves by the same way.
+ * (4) A caller that calls nobody because all threads there may be sleep in isolated
+ * waits relies on those: what such a wait is for runs, or the waiter takes it
+ * itself, and then it looks for work as any other.
  *
  * No wake-up is lost: a sleeper reads event, then looks whether it is called, or
  * its group done, and sleeps only while event is what it has read. Whoever calls,
@@ -88,13 +91,18 @@ static uint32_t group_channel(const gsync_group_t *group)
 	return 2u << ((uintptr_t)group / sizeof(*group) % 31);
 }
 
-/* How many may be awake beside the foreign threads that share loops with them; one, at least, must be. */
-static uint32_t room_for(const gsync_pool_t *pool)
+static uint32_t capacity_of(const gsync_pool_t *pool)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
+
+	return gsync_pool_capacity(pool, &tuning);
+}
+
+/* How many may be awake beside the foreign threads that share loops with them; one, at least, must be. */
+static uint32_t room_within(const gsync_pool_t *pool, uint32_t capacity)
+{
 	uint64_t open = __atomic_load_n(&pool->open, __ATOMIC_RELAXED);
 	uint32_t guests = (uint32_t)__builtin_popcountll(open >> GSYNC_POSTS_OF_GUESTS);
-	uint32_t capacity = gsync_pool_capacity(pool, &tuning);
 
 	return capacity > guests + 1 ? capacity - guests : 1;
 }
@@ -122,12 +130,12 @@ static int create(struct gsync_worker *worker)
 }
 
 /* The caller has counted the new one as awake and searching. */
-static void start_thread(gsync_pool_t *pool)
+static void start_thread(gsync_pool_t *pool, uint32_t capacity)
 {
 	bool done = false;
 
 	gsync_mutex_lock(&pool->starting);
-	if (pool->closing == GSYNC_OPEN && pool->started < pool->places) {
+	if (pool->closing == GSYNC_OPEN && pool->started < capacity) {
 		struct gsync_worker *worker = &pool->workers[pool->started];
 
 		worker->pool = pool;
@@ -147,12 +155,11 @@ static void start_thread(gsync_pool_t *pool)
 	}
 }
 
-static bool may_start(const gsync_pool_t *pool, uint64_t crew, uint32_t room)
+/* Not for one that sleeps in an isolated wait: it is a thread of the pool all the same, and will be back. */
+static bool may_start(const gsync_pool_t *pool, uint32_t capacity)
 {
-	uint32_t started = __atomic_load_n(&pool->started, __ATOMIC_RELAXED);
-
-	return started < pool->places && awake_of(crew) < room && gsync_pool_closing(pool) == GSYNC_OPEN &&
-	       !gsync_crew_was_refused(pool);
+	return __atomic_load_n(&pool->started, __ATOMIC_RELAXED) < capacity &&
+	       gsync_pool_closing(pool) == GSYNC_OPEN && !gsync_crew_was_refused(pool);
 }
 
 /* ---- calling */
@@ -168,11 +175,12 @@ static void announce(gsync_pool_t *pool, int count, uint32_t channels)
 static bool call(gsync_pool_t *pool, bool anyway)
 {
 	uint64_t crew = look(pool);
-	uint32_t room;
+	uint32_t capacity, room;
 
 	if ((crew & SEARCHING) != 0 && !anyway)
 		return false;
-	room = room_for(pool);
+	capacity = capacity_of(pool);
+	room = room_within(pool, capacity);
 	for (;;) {
 		if (((crew & SEARCHING) != 0 && !anyway) || awake_of(crew) >= room)
 			return false;
@@ -181,10 +189,10 @@ static bool call(gsync_pool_t *pool, bool anyway)
 				announce(pool, 1, CALL_CHANNEL);
 				return true;
 			}
-		} else if (!may_start(pool, crew, room)) {
+		} else if (!may_start(pool, capacity)) {
 			return false;
 		} else if (change(pool, &crew, (crew + AWAKE) | SEARCHING)) {
-			start_thread(pool);
+			start_thread(pool, capacity);
 			return true;
 		}
 	}
@@ -234,7 +242,7 @@ bool gsync_crew_retire(gsync_pool_t *pool, bool searching)
 	/* The usual case at no cost. */
 	if (awake_of(crew) <= 1)
 		return false;
-	for (uint32_t room = room_for(pool);;) {
+	for (uint32_t room = room_within(pool, capacity_of(pool));;) {
 		uint64_t to = crew + gone;
 
 		if (awake_of(crew) <= room)

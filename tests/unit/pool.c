@@ -185,10 +185,14 @@ static void branch(void *argument)
 
 static void check_tree(unsigned flags)
 {
-	gsync_pool_t *pool = make(NULL);
 	uint32_t leaves = 0;
-	struct node root = { pool, &leaves, 7, flags };
+	gsync_pool_t *pool;
+	struct node root = { NULL, &leaves, 7, flags };
 
+	/* With places for more threads than there are CPUs for. */
+	pretend_cpus(4 * WORKERS);
+	pool = root.pool = make(NULL);
+	pretend_cpus(WORKERS);
 	for (uint32_t i = 1; i <= 5; i++) {
 		branch(&root);
 		assert_int_equal(leaves, 2187 * i);
