@@ -82,6 +82,16 @@ static struct gsync_choice repair(const struct gsync_conditions *conditions)
 	return (struct gsync_choice){ 2000000, "rare enough to cost nothing, soon enough not to be noticed" };
 }
 
+/* A vCPU that is woken may take so long, and throughput is not what it will be until then. */
+static struct gsync_choice trial(const struct gsync_conditions *conditions)
+{
+	double price = clamp(conditions->calibration.wake_ns, 5e3, 100e3);
+
+	return (struct gsync_choice){ (uint32_t)clamp(8 * price, 150e3, 800e3),
+				      "eight times the price of a wake-up, 150 to 800 us: until then those are awake or asleep "
+				      "who are to be" };
+}
+
 static struct gsync_choice eager(const struct gsync_conditions *conditions)
 {
 	return (struct gsync_choice){ (uint32_t)clamp(conditions->usable_cpus - 1, 1, 4),
@@ -173,6 +183,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "backoff_ns", 0, 1000000, "ns, its longest pause between two looks at the lock", backoff },
 	{ "fair_ns", 1000, NS_MOST, "ns, a mutex with sleepers is handed to one of them this often", fair },
 	{ "repair_ns", 10000, NS_MOST, "ns, until a missed wake-up of a mutex or spinlock is repaired", repair },
+	{ "trial_ns", 0, NS_MOST, "ns, a mutex or spinlock tries each way, one alone or taking turns; 0 = turns only", trial },
 	{ "near_ns", 0, NS_MOST, "ns, the next in line of an oticket spins; each further back half of it", patience },
 	{ "eager", 0, 31, "waiters of an oticket beyond the next are woken ahead of their turn", eager },
 	{ "yield_ns", 0, NS_MOST, "ns, waiters of an oticket yield before they sleep, when CPUs are short", yield },

@@ -54,6 +54,7 @@ struct gsync_profile {
 	uint32_t backoff_ns;
 	uint32_t fair_ns;
 	uint32_t repair_ns;
+	uint32_t trial_ns;
 	uint32_t near_ns;
 	uint32_t eager;
 	uint32_t yield_ns;

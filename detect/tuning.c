@@ -33,7 +33,6 @@
 #define LOOKS_PER_CPUS 6u
 #define SLOW_YIELD_NS 500000u
 #define RECESS_NS 10000000u /* until pressure, which forbids yields altogether, has been noticed */
-#define TRIAL_WINDOW_NS 150000u
 #define THROTTLED_NS 400000000u /* some periods of a quota */
 #define BLIND_RECESS_NS 100000000u /* where it cannot be */
 
@@ -168,6 +167,7 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->spin_floor = (uint64_t)(profile->spin_floor_ns * ticks_per_ns);
 	out->near = (uint64_t)(profile->near_ns * ticks_per_ns);
 	out->fair = (uint64_t)(profile->fair_ns * ticks_per_ns);
+	out->trial = (uint64_t)(profile->trial_ns * ticks_per_ns);
 	out->yield = (uint64_t)(profile->yield_ns * ticks_per_ns);
 	out->barrier = (uint64_t)(profile->barrier_ns * ticks_per_ns);
 	out->pool = (uint64_t)(profile->pool_ns * ticks_per_ns);
@@ -211,6 +211,7 @@ static bool derive_and_publish(bool patient)
 	published_count++;
 	/* Release: whoever sees the pointer sees all that was written. */
 	__atomic_store_n(&gsync_live.published, slot, __ATOMIC_RELEASE);
+	__atomic_store_n(&gsync_live.window, slot->tuning.trial, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -321,7 +322,6 @@ static void measure(void)
 	gsync_calibrate(&gsync_source_machine, &conditions.calibration);
 	gsync_hypervisor_glance(&gsync_source_machine, &conditions.guest, &conditions.dedicated);
 	__atomic_store_n(&gsync_clock_counter_usable, conditions.calibration.counter_trusted, __ATOMIC_RELAXED);
-	__atomic_store_n(&gsync_live.window, in_ticks(TRIAL_WINDOW_NS), __ATOMIC_RELAXED);
 	read_cpus();
 	read_pressure();
 	derive_and_publish(true);

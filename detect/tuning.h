@@ -24,6 +24,7 @@ struct gsync_tuning {
 	uint64_t spin_floor;
 	uint64_t near;
 	uint64_t fair;
+	uint64_t trial; /* gsync_live has it, too */
 	uint64_t yield;
 	uint64_t barrier;
 	uint64_t pool;

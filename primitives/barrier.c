@@ -118,24 +118,56 @@ int gsync_barrier_destroy(gsync_barrier_t *barrier)
 	return 0;
 }
 
+/*
+ * Where participants are off their CPUs most of the time, as in a guest with more
+ * vCPUs than its host has CPUs for, which need not show in anything that can be
+ * read there, patience keeps from running those who are waited for. Spinning pays
+ * where it is rewarded four times out of five: in vain it costs about four times
+ * what it saves else. Yields pay sooner: they let those run. A thread that has not
+ * had so much luck of late sleeps at once, and tries only every so many times.
+ */
+#define LOSS 4
+#define LOSS_BY_YIELDS 1
+#define DISCOURAGED 12
+#define WAITS_PER_TRY 256u
+
+static __thread int losses __attribute__((tls_model("initial-exec"))); /* 0 to DISCOURAGED + LOSS */
+static __thread uint32_t waits __attribute__((tls_model("initial-exec"))); /* since */
+
+static bool has_hope(void)
+{
+	return losses < DISCOURAGED || ++waits % WAITS_PER_TRY == 0;
+}
+
+static void learn(bool in_vain, bool crowded)
+{
+	if (!in_vain)
+		losses -= losses > 0;
+	else if (losses < DISCOURAGED)
+		losses += crowded ? LOSS_BY_YIELDS : LOSS;
+}
+
 /* Spins if every participant can have a CPU, then yields: until the phase has ended (true) or patience ends. */
 static bool spin(gsync_barrier_t *barrier, uint32_t phase)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
 	bool crowded = barrier->count > tuning.usable_cpus;
+	bool ended = false;
 	struct gsync_spin spin;
+	uint32_t yields = 0;
 
 	gsync_spin_start(&spin, crowded ? 0 : tuning.barrier, 1);
-	do {
-		if (has_ended(look(barrier), phase))
-			return true;
-	} while (gsync_spin_again(&spin));
-	for (uint32_t i = 0; i < tuning.barrier_yields && gsync_spin_yield(); i++) {
-		if (has_ended(look(barrier), phase))
-			return true;
+	do
+		ended = has_ended(look(barrier), phase);
+	while (!ended && gsync_spin_again(&spin));
+	for (; !ended && yields < tuning.barrier_yields && gsync_spin_yield(); yields++) {
+		ended = has_ended(look(barrier), phase);
 		gsync_look_if_due(gsync_ticks(), true);
 	}
-	return false;
+	/* Beside others nobody yields: that is soon over, and no bad luck. */
+	if (!crowded || yields > 0)
+		learn(!ended, crowded);
+	return ended;
 }
 
 static void wait_for_end(gsync_barrier_t *barrier, uint32_t phase)
@@ -143,7 +175,7 @@ static void wait_for_end(gsync_barrier_t *barrier, uint32_t phase)
 	bool shared = is_shared(barrier);
 	uint64_t seen;
 
-	if (spin(barrier, phase))
+	if (has_hope() && spin(barrier, phase))
 		return;
 	gsync_patience_ended(NULL);
 	while (!has_ended(seen = look(barrier), phase)) {

@@ -2,7 +2,8 @@
 /*
  * A trial: a window in the way of now, to settle, and one that counts; then the
  * same in the other way. The better way stays, for longer each time that it wins,
- * so that trials cost next to nothing. Solo must win clearly: its waits are long.
+ * so that trials cost next to nothing. Where they are nearly as good it is solo: it
+ * uses one CPU instead of several.
  *
  * Windows are counted in releases, of which every one passes through here while
  * the lock is MEASURED. That slows both ways down alike.
@@ -13,7 +14,7 @@
 #include "primitives/spin.h"
 
 #define HOT 64u /* contended acquisitions, within half a window: then a lock is worth a trial */
-#define INTERVAL_MIN 200u /* windows between two trials */
+#define INTERVAL_MIN 50u /* windows between two trials; longer each time that nothing changes */
 #define INTERVAL_MAX 8000u
 #define TOO_LONG 8u /* windows: the threads were off their CPUs, or did something else */
 #define TOO_LONG_MOST 3u /* of these in a row: there is no telling whether solo is still right */
@@ -137,7 +138,7 @@ static bool is_hot(struct trial *trial, uint64_t now, uint64_t window)
 	hot = now - trial->began < window / 2;
 	trial->count = 0;
 	if (!hot)
-		__atomic_store_n(&trial->next, now + INTERVAL_MIN / 8 * window, __ATOMIC_RELAXED);
+		__atomic_store_n(&trial->next, now + INTERVAL_MIN / 2 * window, __ATOMIC_RELAXED);
 	return hot;
 }
 
@@ -223,7 +224,7 @@ static bool judge(struct trial *trial, gsync_lockword_t *lock, uint64_t cost, ui
 		return decide(trial, lock, wins, wins == trial->solo ? trial->interval * 2 : INTERVAL_MIN, now, window);
 	}
 	trial->lonely = trial->solo ? (uint8_t)(trial->lonely + 1) : 0;
-	return decide(trial, lock, trial->lonely % LONELY_MOST != 0, INTERVAL_MIN, now, window);
+	return decide(trial, lock, trial->lonely % LONELY_MOST != 0, INTERVAL_MIN * 4, now, window);
 }
 
 static bool end_window(struct trial *trial, gsync_lockword_t *lock, uint64_t now, uint64_t window)

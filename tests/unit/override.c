@@ -25,6 +25,7 @@ static void every_threshold_stands_at_its_field(void **state)
 		[INDEX(backoff_ns)] = "backoff_ns",
 		[INDEX(fair_ns)] = "fair_ns",
 		[INDEX(repair_ns)] = "repair_ns",
+		[INDEX(trial_ns)] = "trial_ns",
 		[INDEX(near_ns)] = "near_ns",
 		[INDEX(eager)] = "eager",
 		[INDEX(yield_ns)] = "yield_ns",

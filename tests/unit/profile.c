@@ -75,6 +75,18 @@ static void a_pool_goes_by_the_price_of_a_wake_up(void **state)
 	assert_int_equal(profile.share_ns, 40000);
 }
 
+static void a_trial_lasts_some_wake_ups(void **state)
+{
+	struct gsync_calibration calibration = halting;
+
+	(void)state;
+	assert_int_equal(derive(&calibration, 2).trial_ns, 160000);
+	calibration.wake_ns = 3000;
+	assert_int_equal(derive(&calibration, 2).trial_ns, 150000);
+	calibration.wake_ns = 500000;
+	assert_int_equal(derive(&calibration, 2).trial_ns, 800000);
+}
+
 static void absurd_measurements_stay_in_bounds(void **state)
 {
 	struct gsync_calibration absurd = halting;
@@ -193,6 +205,7 @@ int main(void)
 		cmocka_unit_test(a_waiter_spins_for_the_price_of_a_wake_up),
 		cmocka_unit_test(a_fraction_of_a_cpu_is_rounded_up_or_down),
 		cmocka_unit_test(a_pool_goes_by_the_price_of_a_wake_up),
+		cmocka_unit_test(a_trial_lasts_some_wake_ups),
 		cmocka_unit_test(absurd_measurements_stay_in_bounds),
 		cmocka_unit_test(an_untrusted_price_counts_within_what_is_usual),
 		cmocka_unit_test(every_value_has_its_reason),
