@@ -101,6 +101,37 @@ uint32_t gsync_throttling_between(const struct gsync_usage *before, const struct
 	return (uint32_t)(throttled_share(before, after) * 100);
 }
 
+uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsync_usage *after)
+{
+	double busy = since(before->busy, after->busy);
+	double own = since(before->own, after->own);
+
+	return busy > own ? (uint32_t)(own / busy * 100) : 100;
+}
+
+/* A copy of ours leaves us a half, one that never waits a third or less. */
+#define FAIR_PERCENT 42u
+#define RUDE_LOOKS 2u
+#define REFUSAL_NS 160000000u
+
+uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, uint32_t share)
+{
+	if (share >= FAIR_PERCENT) {
+		courtesy->rude_looks = 0;
+		courtesy->refusal_ns /= 2;
+		return 0;
+	}
+	if (++courtesy->rude_looks < RUDE_LOOKS)
+		return 0;
+	courtesy->rude_looks = 0;
+	if (courtesy->refusal_ns < REFUSAL_NS)
+		courtesy->refusal_ns = REFUSAL_NS;
+	else
+		courtesy->refusal_ns = courtesy->refusal_ns < GSYNC_REFUSAL_NS_MOST / 2 ? courtesy->refusal_ns * 2 :
+											  GSYNC_REFUSAL_NS_MOST;
+	return courtesy->refusal_ns;
+}
+
 uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct gsync_usage *after)
 {
 	double busy = since(before->busy, after->busy);

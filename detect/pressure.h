@@ -29,6 +29,26 @@ bool gsync_usage_read(const struct gsync_source *source, const struct gsync_cpu_
 /* Percent of their time that others took, in this system or outside, while this process could have used it. */
 uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct gsync_usage *after);
 
+/* What this process got of all that was used, in percent. */
+uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsync_usage *after);
+
+/*
+ * Whether to be courteous: to yield the CPU to others who want it. Two programs
+ * that both do so, such as two copies of one, waste nothing by waiting awake and
+ * get half of the CPUs each; to one that does not, each yield gives a time slice
+ * away. So whoever comes is met with courtesy; where that is not answered for two
+ * looks in a row, it ends for a while, and for longer each time.
+ */
+struct gsync_courtesy {
+	uint32_t rude_looks;
+	uint32_t refusal_ns; /* the last one */
+};
+
+#define GSYNC_REFUSAL_NS_MOST 4000000000u
+
+/* SHARE: this process's, since the last look, during which it yielded to others. For so long nobody should yield now. */
+uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, uint32_t share);
+
 /* The part of it that is our own doing: percent of the CPUs' time that this process's quotas kept from it. */
 uint32_t gsync_throttling_between(const struct gsync_usage *before, const struct gsync_usage *after);
 

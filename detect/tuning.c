@@ -53,6 +53,7 @@ const struct gsync_published gsync_untuned = {
 		.yield_recess = BLIND_RECESS_NS,
 		.pressed_most = 60000000,
 		.throttled_most = THROTTLED_NS,
+		.rude_most = GSYNC_REFUSAL_NS_MOST,
 		.repair_ns = 2000000,
 		.turn_ns = 1000000,
 		.ticks_per_ns = 1,
@@ -76,6 +77,7 @@ static struct gsync_cpu_mask mask;
 static int mask_count;
 static struct gsync_usage usage;
 static uint64_t usage_at; /* in ticks; 0 = never */
+static struct gsync_courtesy courtesy;
 static bool has_quota;
 static uint64_t looks;
 static bool blind; /* /proc tells nothing of the CPUs */
@@ -178,6 +180,7 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	/* One look and a half: a calm one between two others is noise, and soon after the last of them it is over. */
 	out->pressed_most = (uint64_t)(profile->look_ns * 1.5 * ticks_per_ns);
 	out->throttled_most = (uint64_t)(THROTTLED_NS * ticks_per_ns);
+	out->rude_most = (uint64_t)(GSYNC_REFUSAL_NS_MOST * ticks_per_ns);
 	out->repair_ns = profile->repair_ns;
 	out->turn_ns = profile->fair_ns;
 	out->ticks_per_ns = ticks_per_ns;
@@ -270,6 +273,20 @@ static void note_throttling(uint32_t percent, uint64_t now)
 		__atomic_store_n(&gsync_live.throttled_until, now + published->tuning.throttled_most, __ATOMIC_RELAXED);
 }
 
+/* BEFORE: the look before this one. What was not tried all the time since then cannot be judged. */
+static void note_courtesy(uint32_t share, uint64_t before, uint64_t now)
+{
+	const struct gsync_tuning *tuning = &gsync_published()->tuning;
+	uint64_t yielded = __atomic_load_n(&gsync_live.yielded, __ATOMIC_RELAXED);
+	uint32_t refusal_ns;
+
+	if (!gsync_is_pressed(tuning) || gsync_others_are_rude(tuning) || (int64_t)(yielded - before) < 0)
+		return;
+	refusal_ns = gsync_courtesy_judge(&courtesy, share);
+	if (refusal_ns != 0)
+		__atomic_store_n(&gsync_live.rude_until, now + in_ticks(refusal_ns), __ATOMIC_RELAXED);
+}
+
 static void read_pressure(void)
 {
 	struct gsync_usage fresh;
@@ -284,6 +301,7 @@ static void read_pressure(void)
 	fresh.throttled = load.throttled_ns != GSYNC_UNKNOWN ? load.throttled_ns : 0;
 	now = gsync_ticks();
 	if (usage_at != 0) {
+		note_courtesy(gsync_share_between(&usage, &fresh), usage_at, now);
 		note_pressure(gsync_pressure_between(&usage, &fresh), usage_at, now);
 		note_throttling(gsync_throttling_between(&usage, &fresh), now);
 	}

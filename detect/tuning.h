@@ -34,6 +34,7 @@ struct gsync_tuning {
 	uint64_t yield_recess; /* then nobody yields for this long */
 	uint64_t pressed_most; /* pressure lasts no longer than this, unless it is found again */
 	uint64_t throttled_most; /* the same of throttling */
+	uint64_t rude_most; /* and of that */
 	double ticks_per_ns;
 	uint32_t repair_ns;
 	uint32_t turn_ns;
@@ -58,6 +59,8 @@ struct gsync_live {
 	uint64_t look_interval; /* in ticks; next_look is never further ahead, unless the clock was set back; 0 = never look */
 	uint64_t pressed_until; /* there is pressure, if this lies ahead; in ticks, 0 = none */
 	uint64_t throttled_until; /* the same, for quotas that stop this process */
+	uint64_t rude_until; /* the same: others take CPUs and do not answer a yield */
+	uint64_t yielded; /* to others, last, in ticks; a race on it loses nothing that counts */
 	uint64_t window; /* of a trial (primitives/solo.c), in ticks; 0 = no trials */
 	uint32_t pressure;	/* percent, for display */
 };
@@ -124,6 +127,12 @@ static inline bool gsync_goes_on(const uint64_t *until, uint64_t most)
 static inline bool gsync_is_pressed(const struct gsync_tuning *tuning)
 {
 	return gsync_goes_on(&gsync_live.pressed_until, tuning->pressed_most);
+}
+
+/* Those others do not yield to us as we do to them, as far as is known: see detect/pressure.h. */
+static inline bool gsync_others_are_rude(const struct gsync_tuning *tuning)
+{
+	return gsync_goes_on(&gsync_live.rude_until, tuning->rude_most);
 }
 
 /* This process uses up its quotas: what it does costs not time but CPU time. */

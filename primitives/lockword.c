@@ -232,14 +232,18 @@ static bool must_not_disturb(uint32_t seen, const struct waiter *self)
  * all the others. So who has to wait lets another thread run: after a while,
  * when the lock's holder has probably been put off its CPU, or at once when it has
  * had the CPU for a turn. Where nobody else wants to run this costs next to nothing.
+ *
+ * Beside others that yield as well, such as a second copy of this program, nearly
+ * at once: what one thread does alone with a CPU is all that there is to be had.
  */
 #define WHILES_PER_PATIENCE 8
 #define TURNS_PER_FAIR 4
+#define WHILES_PER_FLOOR 4
 
-static bool should_make_room(const struct gsync_spin *spin, const struct gsync_tuning *tuning)
+static bool should_make_room(const struct gsync_spin *spin, const struct gsync_tuning *tuning, bool pressed)
 {
 	uint64_t turn = spin->now - gsync_turn_began;
-	uint64_t a_while = tuning->spin / WHILES_PER_PATIENCE;
+	uint64_t a_while = pressed ? tuning->spin_floor / WHILES_PER_FLOOR : tuning->spin / WHILES_PER_PATIENCE;
 
 	return turn > tuning->fair / TURNS_PER_FAIR || (gsync_spin_elapsed(spin) > a_while && turn > a_while);
 }
@@ -249,26 +253,31 @@ static bool spin(gsync_lockword_t *lock, struct waiter *self)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
 	bool pressed = gsync_is_pressed(&tuning);
+	bool yields = !pressed || !gsync_others_are_rude(&tuning);
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, patience(&tuning, self, pressed), tuning.backoff);
+	gsync_spin_start(&spin, patience(&tuning, self, !yields), tuning.backoff);
 	do {
 		uint32_t seen = look(lock);
 
 		if (must_not_disturb(seen, self) && !stays_free(lock))
 			return false;
 		if (can_take(seen, self) && take(lock, seen, self)) {
-			if (pressed)
+			if (!yields)
 				learn(gsync_spin_elapsed(&spin));
 			self->now = spin.now;
 			return true;
 		}
 		/* Granted to those who have slept: make room for them. */
-		if ((seen & G) != 0 || (!pressed && should_make_room(&spin, &tuning)))
+		if ((seen & G) != 0 || (yields && should_make_room(&spin, &tuning, pressed))) {
 			gsync_spin_make_room(&spin, self->timed ? UINT64_MAX : tuning.spin / WHILES_PER_PATIENCE);
+			/* Who yields well need never sleep; but that may be news. */
+			if (!self->timed)
+				gsync_look_if_due(gsync_ticks(), true);
+		}
 	} while (gsync_spin_again(&spin));
 	/* The next wait gets the whole patience: perhaps critical sections are longer here. */
-	if (pressed)
+	if (!yields)
 		usual_wait = 0;
 	return false;
 }

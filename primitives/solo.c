@@ -20,7 +20,6 @@
 #define TOO_LONG_MOST 3u /* of these in a row: there is no telling whether solo is still right */
 #define IDLE_MOST 6u /* turns in a row that came in vain */
 #define WORSE_PERCENT 4u /* than turns it may be, for so much less of the CPUs */
-#define BETTER_PERCENT 50u /* than turns it must be beside others, who get what one thread alone does not ask for */
 #define CROWD_WAITS 4u /* in a window of turns: with fewer there is nothing to be judged */
 #define LONELY_MOST 3u /* of such trials in a row: solo makes the few wait who come, for nothing */
 #define BATCH 8u
@@ -197,26 +196,12 @@ void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn tur
 
 /* ---- a lock that is measured is about to be released */
 
-static bool is_pressed(void)
-{
-	struct gsync_tuning tuning = gsync_tuning();
-
-	return gsync_is_pressed(&tuning);
-}
-
-static bool solo_wins(uint64_t solo, uint64_t turns)
-{
-	if (is_pressed())
-		return solo * (100 + BETTER_PERCENT) < turns * 100;
-	return solo * 100 < turns * (100 + WORSE_PERCENT);
-}
-
 /* Both ways have been measured. Returns whether solo has ended; so do the next two. */
 static bool judge(struct trial *trial, gsync_lockword_t *lock, uint64_t cost, uint64_t now, uint64_t window)
 {
 	uint64_t solo = trial->solo ? trial->cost : cost;
 	uint64_t turns = trial->solo ? cost : trial->cost;
-	bool wins = solo_wins(solo, turns);
+	bool wins = solo * 100 < turns * (100 + WORSE_PERCENT);
 
 	trial->too_long = 0;
 	if (trial->crowded) {

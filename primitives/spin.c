@@ -6,7 +6,8 @@
  * while its own threads crowd the CPUs, and the worst beside foreign work, to
  * which it would hand whole time slices. So one yield that was slow to come
  * back, for the sake of others, stops all threads of the process from yielding
- * for a while.
+ * for a while. The waiters of a lock word can do with less: as long as one of them
+ * runs the lock is used. They yield to others, too, unless those never yield to us.
  */
 #include "primitives/spin.h"
 
@@ -88,12 +89,22 @@ bool gsync_spin_yield(void)
 
 __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
 
+static bool yield_to_others(const struct gsync_tuning *tuning, uint64_t now)
+{
+	if (gsync_others_are_rude(tuning))
+		return false;
+	__atomic_store_n(&gsync_live.yielded, now, __ATOMIC_RELAXED);
+	sched_yield();
+	return true;
+}
+
 void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most)
 {
+	const struct gsync_tuning tuning = gsync_tuning();
 	uint64_t before = gsync_ticks();
 	uint64_t took = 0;
 
-	if (gsync_spin_yield())
+	if (gsync_is_pressed(&tuning) ? yield_to_others(&tuning, before) : gsync_spin_yield())
 		took = gsync_ticks() - before;
 	gsync_turn_began = before + took;
 	if (took > charge_most)

@@ -75,7 +75,8 @@ bool gsync_spin_yield(void);
 extern __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
 
 /*
- * The same as part of a spin, to whose budget no more than CHARGE_MOST of it
+ * The same as part of a spin, and also beside others as long as they answer it in
+ * kind (detect/pressure.h). To the spin's budget no more than CHARGE_MOST of it
  * counts: a yield that comes back at once is a way to spin, but what others did
  * with this CPU meanwhile was not spent in vain. One who has a deadline charges all.
  */

@@ -168,6 +168,54 @@ static void a_quota_that_is_used_up_presses(void **state)
 	assert_int_equal(gsync_pressure_between(&before, &after), 75);
 }
 
+static void a_share_is_of_what_was_used(void **state)
+{
+	struct gsync_usage before = { .busy = 1000, .own = 100 };
+	struct gsync_usage after = { .busy = 1200, .idle = 800, .stolen = 500, .own = 150 };
+
+	(void)state;
+	assert_int_equal(gsync_share_between(&before, &after), 25);
+	/* Ours is counted exactly, all in ticks. */
+	after.own = 350;
+	assert_int_equal(gsync_share_between(&before, &after), 100);
+	assert_int_equal(gsync_share_between(&after, &before), 100);
+}
+
+static void who_never_yields_is_met_with_less_and_less_courtesy(void **state)
+{
+	struct gsync_courtesy courtesy = { 0, 0 };
+	uint32_t before = 0;
+
+	(void)state;
+	for (int i = 0; i < 10; i++) {
+		uint32_t refusal;
+
+		assert_int_equal(gsync_courtesy_judge(&courtesy, 33), 0);
+		refusal = gsync_courtesy_judge(&courtesy, 33);
+		assert_true(refusal >= 100000000 && refusal <= GSYNC_REFUSAL_NS_MOST);
+		assert_true(refusal >= before * 2ull || refusal == GSYNC_REFUSAL_NS_MOST);
+		before = refusal;
+	}
+	assert_int_equal(before, GSYNC_REFUSAL_NS_MOST);
+}
+
+static void courtesy_that_is_answered_goes_on(void **state)
+{
+	struct gsync_courtesy courtesy = { 0, 0 };
+	uint32_t first;
+
+	(void)state;
+	/* One look is chance. */
+	for (int i = 0; i < 10; i++)
+		assert_int_equal(gsync_courtesy_judge(&courtesy, i % 2 == 0 ? 33 : 48), 0);
+	gsync_courtesy_judge(&courtesy, 33);
+	first = gsync_courtesy_judge(&courtesy, 33);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(gsync_courtesy_judge(&courtesy, 50), 0);
+	gsync_courtesy_judge(&courtesy, 33);
+	assert_int_equal(gsync_courtesy_judge(&courtesy, 33), first);
+}
+
 static void our_own_crowd_is_no_pressure(void **state)
 {
 	(void)state;
@@ -205,6 +253,9 @@ int main(void)
 		cmocka_unit_test(foreign_work_presses_only_while_no_cpu_idles),
 		cmocka_unit_test(what_the_host_takes_presses_always),
 		cmocka_unit_test(a_quota_that_is_used_up_presses),
+		cmocka_unit_test(a_share_is_of_what_was_used),
+		cmocka_unit_test(who_never_yields_is_met_with_less_and_less_courtesy),
+		cmocka_unit_test(courtesy_that_is_answered_goes_on),
 		cmocka_unit_test(our_own_crowd_is_no_pressure),
 		cmocka_unit_test(counters_that_stand_or_go_back_press_no_one),
 	};
