@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The pool under everything at once: threads submit, spawn, nest, cancel and run
- * loops, all at random, while the number of CPUs changes and pools come and go.
- * Nothing may be lost, run twice, or hang.
+ * loops, all at random, while the number of CPUs changes, and pools are shut down
+ * under their hands or left to be destroyed. Nothing may be lost, run twice, or
+ * hang; and at the end each of these things must have happened.
  *
  *     stress_pool [SECONDS [SEED]]
  */
@@ -19,6 +20,27 @@ static gsync_pool_t *pool;
 static struct timespec deadline;
 static uint64_t seed;
 static uint64_t submitted, ran, dropped;
+
+/* What has happened, of what is meant to. */
+enum event {
+	SUBMITTED,
+	FULL, /* a bounded queue sent a task away */
+	NESTED, /* a group within a task */
+	ISOLATED,
+	LOOPED, /* within a task */
+	CANCELLED,
+	DROPPED_OF_GROUP,
+	RESIZED,
+	TURNED_AWAY, /* by a pool that was shut down meanwhile */
+	EVENTS,
+};
+
+static const char *const event_names[EVENTS] = {
+	"submissions", "full queues", "nested groups", "isolated waits", "loops in tasks",
+	"cancelled groups", "dropped tasks of groups", "changes of size", "refusals by a closed pool",
+};
+
+static uint64_t events[EVENTS];
 
 static void die(const char *why)
 {
@@ -41,35 +63,35 @@ static void count(uint64_t *counter)
 	__atomic_fetch_add(counter, 1u, __ATOMIC_RELAXED);
 }
 
+static void note(enum event event)
+{
+	count(&events[event]);
+}
+
 static void count_run(void *argument)
 {
 	(void)argument;
 	count(&ran);
 }
 
-static void count_drop(gsync_task_fn *run, void *argument)
-{
-	(void)argument;
-	if (run == count_run)
-		count(&dropped);
-}
-
-static void act(int depth);
+static void act(int depth, bool inside);
 
 static void mark(void *marks, size_t begin, size_t end)
 {
 	for (size_t i = begin; i < end; i++)
 		__atomic_fetch_add((uint8_t *)marks + i, 1u, __ATOMIC_RELAXED);
 	if (draw(20) == 0)
-		act(1);
+		act(1, true);
 }
 
-static void run_loop(void)
+static void run_loop(bool inside)
 {
 	gsync_loop_options_t options = { draw(8), draw(2) };
 	size_t length = draw(COUNT);
 	uint8_t marks[COUNT] = { 0 };
 
+	if (inside)
+		note(LOOPED);
 	if (gsync_parallel_for(pool, length, mark, marks, &options) != 0)
 		die("a loop failed");
 	for (size_t i = 0; i < COUNT; i++)
@@ -77,61 +99,86 @@ static void run_loop(void)
 			die("a loop lost an index or ran it twice");
 }
 
-struct leaf {
+struct bunch {
+	gsync_group_t group;
 	int depth;
-	uint32_t *runs;
+	bool cancel; /* by one of its tasks */
+	uint32_t runs, drops;
 };
 
 static void be_leaf(void *argument)
 {
-	const struct leaf *leaf = argument;
+	struct bunch *bunch = argument;
 
-	__atomic_fetch_add(leaf->runs, 1u, __ATOMIC_RELAXED);
+	if (__atomic_fetch_add(&bunch->runs, 1u, __ATOMIC_RELAXED) == 2 && bunch->cancel)
+		gsync_group_cancel(&bunch->group);
 	if (draw(4) == 0)
-		act(leaf->depth - 1);
+		act(bunch->depth - 1, true);
 }
 
-static void run_group(int depth)
+static void count_drop(gsync_task_fn *run, void *argument)
 {
-	uint32_t runs = 0, spawned = 0, tasks = draw(20);
-	struct leaf leaf = { depth, &runs };
-	bool cancel = draw(8) == 0;
-	gsync_group_t group;
-	int result;
+	if (run == count_run)
+		count(&dropped);
+	else
+		__atomic_fetch_add(&((struct bunch *)argument)->drops, 1u, __ATOMIC_RELAXED);
+}
 
-	gsync_group_init(&group, pool, draw(4) == 0 ? GSYNC_GROUP_ISOLATED : 0);
-	for (uint32_t i = 0; i < tasks; i++) {
-		if (cancel && i == tasks / 2)
-			gsync_group_cancel(&group);
-		spawned += gsync_group_spawn(&group, be_leaf, &leaf) == 0;
-	}
-	result = gsync_group_wait(&group);
+static void check_bunch(const struct bunch *bunch, int result, uint32_t spawned)
+{
 	if (result != 0 && result != ECANCELED)
 		die("a wait failed");
-	if (result == 0 ? runs != spawned : runs > spawned)
+	if (bunch->runs + bunch->drops != spawned)
 		die("a group lost a task or ran it twice");
+	if (result == 0 && bunch->drops != 0)
+		die("a task was dropped, and the group not cancelled");
+	if (bunch->drops != 0)
+		note(DROPPED_OF_GROUP);
+	if (result == ECANCELED)
+		note(CANCELLED);
+}
+
+static void run_group(int depth, bool inside)
+{
+	struct bunch bunch = { .depth = depth, .cancel = draw(8) == 0 };
+	bool cancel = draw(8) == 0, isolated = draw(4) == 0;
+	uint32_t spawned = 0, tasks = draw(20);
+
+	if (inside)
+		note(NESTED);
+	if (isolated)
+		note(ISOLATED);
+	gsync_group_init(&bunch.group, pool, isolated ? GSYNC_GROUP_ISOLATED : 0);
+	for (uint32_t i = 0; i < tasks; i++) {
+		if (cancel && i == tasks / 2)
+			gsync_group_cancel(&bunch.group);
+		spawned += gsync_group_spawn(&bunch.group, be_leaf, &bunch) == 0;
+	}
+	check_bunch(&bunch, gsync_group_wait(&bunch.group), spawned);
 }
 
 static void submit(void)
 {
 	int result = draw(2) ? gsync_pool_submit(pool, count_run, &ran) : gsync_pool_try_submit(pool, count_run, &ran);
 
+	note(result == 0 ? SUBMITTED : result == EAGAIN ? FULL : TURNED_AWAY);
 	if (result == 0)
 		count(&submitted);
 	else if (result != EAGAIN && result != ESHUTDOWN)
 		die("a submission failed");
 }
 
-static void act(int depth)
+/* INSIDE a task or a loop. */
+static void act(int depth, bool inside)
 {
 	if (depth <= 0)
 		return;
 	switch (draw(3)) {
 	case 0:
-		run_loop();
+		run_loop(inside);
 		break;
 	case 1:
-		run_group(depth);
+		run_group(depth, inside);
 		break;
 	default:
 		submit();
@@ -141,7 +188,7 @@ static void act(int depth)
 static void *be_guest(void *argument)
 {
 	for (int i = 0; i < 300 && !test_has_passed(&deadline); i++) {
-		act(DEPTH);
+		act(DEPTH, false);
 		if (draw(50) == 0)
 			test_sleep_ms(1);
 	}
@@ -152,6 +199,13 @@ static void resize(void)
 {
 	if (gsync_profile_set("usable_cpus", 1 + draw(6)) != 0)
 		die("the number of CPUs could not be set");
+	note(RESIZED);
+}
+
+static void shut_down(void)
+{
+	if (gsync_pool_shutdown(pool, draw(2) ? GSYNC_POOL_DROP : GSYNC_POOL_DRAIN) != 0)
+		die("a shutdown failed");
 }
 
 /* One pool's life. */
@@ -170,10 +224,12 @@ static void live(void)
 		resize();
 		test_sleep_ms(draw(5));
 	}
+	if (draw(2))
+		shut_down(); /* while the guests are at it */
 	for (int i = 0; i < GUESTS; i++)
 		test_join(guests[i]);
-	if (draw(2) && gsync_pool_shutdown(pool, GSYNC_POOL_DROP) != 0)
-		die("an immediate shutdown failed");
+	if (draw(2))
+		shut_down();
 	if (gsync_pool_destroy(pool) != 0)
 		die("a pool could not be destroyed");
 	if (ran + dropped != submitted)
@@ -191,5 +247,10 @@ int main(int argc, char **argv)
 	for (; !test_has_passed(&deadline); lives++)
 		live();
 	printf("stress_pool: %u pools, seed %llu\n", lives, (unsigned long long)seed);
+	for (int i = 0; i < EVENTS; i++) {
+		printf("%12llu %s\n", (unsigned long long)events[i], event_names[i]);
+		if (events[i] == 0)
+			die("that has not happened at all");
+	}
 	return 0;
 }
