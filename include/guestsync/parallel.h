@@ -12,11 +12,13 @@
  *
  *     gsync_parallel_for(NULL, 1000000, scale, values, NULL);
  *
- *   gsync_parallel_for        a callback for ranges of 0 … count - 1
+ *   gsync_parallel_for        a callback for ranges of 0 … count - 1: what has many independent parts
  *   gsync_parallel_map        a callback for each element of an array, into another
- *   gsync_parallel_reduce     a sum, or whatever else can be put together from parts
+ *   gsync_parallel_reduce     a sum, or whatever else can be put together from parts; no shared counters
  *   gsync_parallel_scan       running sums
- *   gsync_parallel_for_pages  memory, cut at page boundaries
+ *   gsync_parallel_for_pages  memory, cut at page boundaries: large, and used by the same workers again and again
+ *
+ * Parts that turn up on the way are tasks of a group: <guestsync/pool.h>.
  *
  * The callback takes a range, so that its loop is the compiler's to optimise.
  * How large the ranges are is decided while the loop runs: the caller begins
@@ -50,7 +52,7 @@
  *
  * After Schildermans, "Elevating Multithreading Further into the Cloud", section
  * 8.3: data parallelism over pipelines, and each thread's data on lines and
- * pages of its own.
+ * pages of its own. docs/guidelines.md has his rules, and a program for each.
  */
 #ifndef GUESTSYNC_PARALLEL_H
 #define GUESTSYNC_PARALLEL_H

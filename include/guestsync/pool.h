@@ -17,7 +17,19 @@
  * pipelines" is what Schildermans ("Elevating Multithreading Further into the
  * Cloud", section 8.3) advises programs in virtual machines to do. Every thread
  * beyond that must be scheduled, and every hand-over between threads can cost
- * four ways out to the hypervisor.
+ * four ways out to the hypervisor. All four of his rules, with programs that show
+ * them: docs/guidelines.md.
+ *
+ *   parts that are known beforehand                a loop: <guestsync/parallel.h>
+ *   parts that turn up while others are worked on  gsync_group_spawn, gsync_group_wait
+ *   the same, with a lock held                     a group with GSYNC_GROUP_ISOLATED, or a loop
+ *   work that nobody waits for                     gsync_pool_submit
+ *   that comes faster than it can be done          a pool of your own with queue_limit
+ *   a quota, and answers that must come in time    a pool of your own with GSYNC_POOL_LATENCY
+ *   waits for a disk, a network, a person          threads of your own, or an event loop
+ *
+ * The last, because a task that blocks keeps its thread, and none is started in
+ * its place: the pool is for what computes.
  *
  * How many: the pool counts on the CPUs that this process really gets, the
  * least of CPUs online, affinity masks and cgroup quotas. A quota may be a
