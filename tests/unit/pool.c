@@ -4,6 +4,7 @@
 
 #include "lib/pool.h"
 
+#include <guestsync/parallel.h>
 #include <guestsync/profile.h>
 
 #include <sys/resource.h>
@@ -90,53 +91,121 @@ static void no_thread_before_there_is_work(void **state)
 
 /* ---- none lost, none run twice */
 
-#define SUBMITTERS 8
-#define SUBMISSIONS (UNDER_TSAN ? 5000 : 50000)
+#define SUBMITTERS 8u
+#define ROOM_KEPT 4096u /* of a queue that is empty again: lib/queue.c */
 
 struct submitter {
 	gsync_pool_t *pool;
 	uint32_t *marks;
+	uint32_t count;
 };
+
+/* Of each submitter. POOL_TASKS=1000000 in the environment asks for so many in all. */
+static uint32_t submissions(void)
+{
+	const char *asked = getenv("POOL_TASKS");
+	unsigned long tasks = asked ? strtoul(asked, NULL, 10) : UNDER_TSAN ? 40000 : 400000;
+
+	return (uint32_t)tasks / SUBMITTERS;
+}
 
 static void *submit_many(void *argument)
 {
 	struct submitter *submitter = argument;
 
-	for (int i = 0; i < SUBMISSIONS; i++)
+	for (uint32_t i = 0; i < submitter->count; i++)
 		assert_int_equal(gsync_pool_submit(submitter->pool, count_up, &submitter->marks[i]), 0);
 	return NULL;
 }
 
 static void check_submissions(const gsync_pool_options_t *options)
 {
+	uint32_t count = submissions(), limit = options ? options->queue_limit : 0;
 	struct submitter submitters[SUBMITTERS];
 	pthread_t threads[SUBMITTERS];
 	gsync_pool_t *pool = make(options);
 
-	for (int i = 0; i < SUBMITTERS; i++) {
-		submitters[i] = (struct submitter){ pool, calloc((size_t)SUBMISSIONS, sizeof(uint32_t)) };
+	for (uint32_t i = 0; i < SUBMITTERS; i++) {
+		submitters[i] = (struct submitter){ pool, calloc(count, sizeof(uint32_t)), count };
 		assert_non_null(submitters[i].marks);
 		threads[i] = test_thread(submit_many, &submitters[i]);
 	}
-	for (int i = 0; i < SUBMITTERS; i++)
+	for (uint32_t i = 0; i < SUBMITTERS; i++)
 		test_join(threads[i]);
-	if (options && options->queue_limit > 0)
-		assert_true(pool->queue.room <= 2 * (size_t)options->queue_limit);
+	/* Memory is bounded by the limit, or by what waits at a time; and given back. */
+	assert_true(pool->queue.room <= 2 * (size_t)(limit > 0 ? limit : SUBMITTERS * count));
+	assert_int_equal(gsync_pool_shutdown(pool, GSYNC_POOL_DRAIN), 0);
+	assert_true(pool->queue.room <= ROOM_KEPT);
 	assert_int_equal(gsync_pool_destroy(pool), 0);
-	for (int i = 0; i < SUBMITTERS; i++) {
-		for (int k = 0; k < SUBMISSIONS; k++)
+	for (uint32_t i = 0; i < SUBMITTERS; i++) {
+		for (uint32_t k = 0; k < count; k++)
 			assert_int_equal(submitters[i].marks[k], 1);
 		free(submitters[i].marks);
 	}
 }
 
+static uint32_t peak_kb(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return (uint32_t)usage.ru_maxrss;
+}
+
+/* The bounded one first: the peak only grows. */
 static void each_task_of_foreign_threads_runs_once(void **state)
 {
 	static const gsync_pool_options_t bounded = { .queue_limit = 64 };
 
 	(void)state;
-	check_submissions(NULL);
 	check_submissions(&bounded);
+	print_message("peak memory, %u tasks, at most 64 waiting: %u kB\n", SUBMITTERS * submissions(), peak_kb());
+	check_submissions(NULL);
+	print_message("peak memory, %u tasks, no limit: %u kB\n", SUBMITTERS * submissions(), peak_kb());
+}
+
+static uint64_t cpu_ns_of_workers(const gsync_pool_t *pool)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < pool->started; i++) {
+		struct timespec time;
+		clockid_t clock;
+
+		assert_int_equal(pthread_getcpuclockid(pool->workers[i].thread, &clock), 0);
+		clock_gettime(clock, &time);
+		sum += (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+	}
+	return sum;
+}
+
+static void touch(void *context, size_t begin, size_t end)
+{
+	for (size_t i = begin; i < end; i++)
+		count_up((uint32_t *)context + i);
+}
+
+/* CPU time, not time: another's load does not matter. What interrupts take is charged to whom they interrupt. */
+static void an_idle_pool_uses_no_cpu_time(void **state)
+{
+	static const gsync_loop_options_t eager = { 1, GSYNC_LOOP_EAGER };
+	gsync_pool_t *pool = make(NULL);
+	uint32_t runs[4 * WORKERS] = { 0 };
+	gsync_group_t group;
+	uint64_t before;
+
+	(void)state;
+	gsync_group_init(&group, pool, 0);
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(gsync_group_spawn(&group, count_up, &runs[0]), 0);
+	assert_int_equal(gsync_group_wait(&group), 0);
+	assert_int_equal(gsync_parallel_for(pool, 4 * WORKERS, touch, runs, &eager), 0);
+	test_sleep_ms(50);
+	assert_true(gsync_pool_threads(pool) > 0);
+	before = cpu_ns_of_workers(pool);
+	test_sleep_ms(1000);
+	assert_true(cpu_ns_of_workers(pool) - before < 2000000);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
 }
 
 static void a_full_queue_refuses_or_waits(void **state)
@@ -718,6 +787,7 @@ int main(void)
 		cmocka_unit_test(options_that_nobody_knows_are_refused),
 		cmocka_unit_test_setup(no_thread_before_there_is_work, four_cpus),
 		cmocka_unit_test_setup(each_task_of_foreign_threads_runs_once, four_cpus),
+		cmocka_unit_test_setup(an_idle_pool_uses_no_cpu_time, four_cpus),
 		cmocka_unit_test_setup(a_full_queue_refuses_or_waits, four_cpus),
 		cmocka_unit_test_setup(nested_groups_end_and_start_no_further_threads, four_cpus),
 		cmocka_unit_test_setup(a_task_may_spawn_more_than_fits, four_cpus),
