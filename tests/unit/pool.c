@@ -544,6 +544,42 @@ static void shutdown_drains_or_drops(void **state)
 	check_shutdown(GSYNC_POOL_DROP, 0);
 }
 
+/* A thread that spawns into a group, on one CPU, so that each task runs at once, while the pool is shut down. */
+struct spawner {
+	gsync_pool_t *pool;
+	uint32_t runs, spawned;
+	int result;
+};
+
+static void *spawn_until_closed(void *argument)
+{
+	struct spawner *spawner = argument;
+	gsync_group_t group;
+
+	gsync_group_init(&group, spawner->pool, 0);
+	while (gsync_group_spawn(&group, count_up, &spawner->runs) == 0)
+		__atomic_store_n(&spawner->spawned, spawner->spawned + 1, __ATOMIC_RELEASE);
+	spawner->result = gsync_group_wait(&group);
+	return NULL;
+}
+
+static void whoever_waits_learns_that_a_task_was_dropped(void **state)
+{
+	(void)state;
+	pretend_cpus(1);
+	for (int i = 0; i < 100; i++) {
+		gsync_pool_t *pool = make(NULL);
+		struct spawner spawner = { pool, 0, 0, -1 };
+		pthread_t thread = test_thread(spawn_until_closed, &spawner);
+
+		test_until_count(&spawner.spawned, 1);
+		assert_int_equal(gsync_pool_shutdown(pool, GSYNC_POOL_DROP), 0);
+		test_join(thread);
+		assert_true(spawner.runs == spawner.spawned || spawner.result == ECANCELED);
+		assert_int_equal(gsync_pool_destroy(pool), 0);
+	}
+}
+
 static int shutdown_by_task;
 
 static void shut_own_pool(void *pool)
@@ -798,6 +834,7 @@ int main(void)
 		cmocka_unit_test_setup(a_thread_that_waits_within_a_wait_counts_once, four_cpus),
 		cmocka_unit_test_setup(what_a_cancelled_group_has_not_begun_is_dropped, four_cpus),
 		cmocka_unit_test_setup(shutdown_drains_or_drops, four_cpus),
+		cmocka_unit_test_setup(whoever_waits_learns_that_a_task_was_dropped, four_cpus),
 		cmocka_unit_test_setup(a_task_cannot_shut_its_pool_down, four_cpus),
 		cmocka_unit_test_setup(what_tasks_submit_while_the_pool_drains_runs, four_cpus),
 		cmocka_unit_test_setup(a_pool_follows_its_cpus, four_cpus),
