@@ -76,22 +76,43 @@ int bench_output_open(struct bench_output *output, const char *path, struct benc
 	return bench_fail(error, "cannot write \"%s\": %s", path, strerror(reason));
 }
 
-int bench_output_commit(struct bench_output *output, struct bench_error *error)
+static int flush(struct bench_output *output)
 {
-	bool failed = ferror(output->file) != 0;
-	int reason = failed ? EIO : 0;
+	if (fflush(output->file) != 0)
+		return errno;
+	return ferror(output->file) != 0 ? EIO : 0;
+}
 
-	if (fclose(output->file) != 0)
+int bench_output_flush(struct bench_output *output, struct bench_error *error)
+{
+	int reason = flush(output);
+
+	return reason == 0 ? 0 : bench_fail(error, "cannot write \"%s\": %s", output->path, strerror(reason));
+}
+
+/* First the data is on the disk, then it gets the name: after a crash in between, that name is still the old file's. */
+static int complete(struct bench_output *output)
+{
+	int reason = flush(output);
+
+	if (reason == 0 && output->temporary != NULL && fsync(fileno(output->file)) != 0)
+		reason = errno;
+	if (fclose(output->file) != 0 && reason == 0)
 		reason = errno;
 	output->file = NULL;
-	if (reason == 0 && output->temporary != NULL) {
-		if (rename(output->temporary, output->target) == 0) {
-			free(output->temporary);
-			output->temporary = NULL;
-		} else {
-			reason = errno;
-		}
-	}
+	if (reason != 0 || output->temporary == NULL)
+		return reason;
+	if (rename(output->temporary, output->target) != 0)
+		return errno;
+	free(output->temporary);
+	output->temporary = NULL;
+	return 0;
+}
+
+int bench_output_commit(struct bench_output *output, struct bench_error *error)
+{
+	int reason = complete(output);
+
 	if (reason != 0)
 		bench_fail(error, "cannot write \"%s\": %s", output->path, strerror(reason));
 	bench_output_discard(output);

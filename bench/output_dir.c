@@ -45,8 +45,8 @@ int bench_output_dir_open(struct bench_output_dir *dir, const char *path, struct
 int bench_output_dir_commit(struct bench_output_dir *dir, struct bench_error *error)
 {
 	for (int i = 0; i < BENCH_DIR_FILES; i++)
-		if (fflush(dir->files[i].file) != 0 || ferror(dir->files[i].file))
-			return bench_fail(error, "cannot write \"%s\": %s", dir->files[i].path, strerror(errno));
+		if (bench_output_flush(&dir->files[i], error) != 0)
+			return -1;
 	for (int i = 0; i < BENCH_DIR_FILES; i++)
 		if (bench_output_commit(&dir->files[i], error) != 0)
 			return -1;

@@ -94,6 +94,8 @@ fails 'cannot read "nonexistent": No such file' restore nonexistent
 fails 'cannot read "room": ' compress room
 mkfifo pipe
 fails 'cannot read "pipe": it is neither' compress pipe
+fails 'cannot read "": No such file' compress ''
+fails 'cannot read "": No such file' restore ''
 
 archive=once.data
 for length in 1 7 8 47 48 60 103 104 3000 $(($(size_of $archive) / 2)) $(($(size_of $archive) - 64)) $(($(size_of $archive) - 1)); do
@@ -118,6 +120,19 @@ for offset in 9 20 50 52 56 60 70 110 150 $(($(size_of $archive) / 2)) -70 -60 -
 done
 change 3
 fails '"damaged" is not an archive' restore damaged
+
+# A small one at every place: cut there, and a bit of the byte there changed.
+archive=size-63.data
+for ((place = 0; place < $(size_of $archive); place++)); do
+	engines_then=("${engines[@]}")
+	engines=("${engines[place % 2]}")
+	head -c $place $archive >damaged
+	fails '"damaged" is (empty|truncated: it ends after '$place' bytes)' restore damaged
+	change $place
+	fails '"damaged" is (not an archive|corrupt: .*, at byte|truncated)' restore damaged
+	engines=("${engines_then[@]}")
+done
+archive=once.data
 
 # Archives whose digests are right and whose numbers are not: made on purpose.
 cat >forge.py <<'PYTHON'
@@ -188,6 +203,15 @@ fails_to_write() { # PATTERN OUTPUT
 fails_to_write 'No such file' nonexistent/output
 fails_to_write 'Is a directory' room
 fails_to_write 'No space left' /dev/full
+for engine in "${engines[@]}"; do # so little that it is written only at the end
+	expect 1 '^dedup: cannot write "/dev/full": No space left' "$dedup" compress --engine $engine size-1 /dev/full
+	expect 1 '^dedup: cannot write "room/output": File too large' sh -c 'ulimit -f 1; exec "$0" compress --engine $1 noise-1025 room/output' \
+		"$dedup" $engine
+	nothing_left 'a file that may not have its last byte'
+done
+echo old >there
+expect 1 'cannot write "there": File too large' sh -c 'ulimit -f 100; exec "$0" compress twice there' "$dedup"
+[ "$(cat there)" = old ] && [ -z "$(ls there.* 2>/dev/null)" ] || flunk 'an output that could not be replaced is no longer as it was'
 expect 1 'cannot write the report' sh -c '"$0" compress once room/output >/dev/full' "$dedup"
 rm -f room/output
 for engine in "${engines[@]}"; do
@@ -198,7 +222,7 @@ if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
 	for engine in "${engines[@]}"; do
 		expect 1 '^dedup: cannot write "room/output": No space left' unshare -m sh -c \
 			'mount -t tmpfs -o size=256k none room || exit 9
-			for how in "compress twice" "restore twice.data"; do
+			for how in "compress twice" "restore twice.data" "compress noise-524288"; do
 				"$0" ${how% *} --engine $1 ${how#* } room/output && exit 8
 				[ -z "$(ls -A room)" ] || exit 7
 			done
@@ -207,8 +231,12 @@ if [ "$(id -u)" -eq 0 ] && unshare -m true 2>/dev/null; then
 	chmod 777 room
 	install -m 600 once secret
 	as_nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
-	expect 1 '^dedup: cannot read "secret": Permission denied' "${as_nobody[@]}" "$dedup" compress secret room/output
-	nothing_left 'a file that may not be read'
+	for engine in "${engines[@]}"; do
+		for command in compress restore; do
+			expect 1 '^dedup: cannot read "secret": Permission denied' "${as_nobody[@]}" "$dedup" $command --engine $engine secret room/output
+			nothing_left 'a file that may not be read'
+		done
+	done
 	expect 0 '' "${as_nobody[@]}" "$dedup" compress once room/output
 	grep -q '^futex calls  *not counted (.*Permission denied' out || flunk 'without rights it does not say why futex calls are not counted'
 	rm -f room/output

@@ -21,6 +21,7 @@
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -1451,6 +1452,57 @@ static void read_file(const char *path, char *text, size_t size)
 	fclose(file);
 }
 
+/* libc's, from here on: what would be on the disk, and as it were a disk that fails. */
+static struct {
+	const char *target; /* of the file that is being written */
+	unsigned calls;
+	off_t bytes;
+	bool target_is_there;
+	int reason; /* to fail; 0 = none */
+} synced;
+
+int fsync(int fd)
+{
+	struct stat status;
+
+	synced.calls++;
+	assert_int_equal(fstat(fd, &status), 0);
+	synced.bytes = status.st_size;
+	synced.target_is_there = synced.target && access(synced.target, F_OK) == 0;
+	errno = synced.reason;
+	return synced.reason == 0 ? 0 : -1;
+}
+
+static void an_output_file_is_on_the_disk_before_it_has_its_name(void **state)
+{
+	char directory[] = "/tmp/guestsync-test-XXXXXX", path[64];
+	struct bench_output output;
+	struct bench_error error;
+
+	(void)state;
+	assert_non_null(mkdtemp(directory));
+	snprintf(path, sizeof(path), "%s/report", directory);
+	synced.target = path;
+	synced.calls = 0;
+	synced.reason = EIO;
+	assert_int_equal(bench_output_open(&output, path, &error), 0);
+	fputs("first", output.file);
+	assert_int_equal(bench_output_commit(&output, &error), -1);
+	assert_non_null(strstr(error.text, "Input/output error"));
+	assert_int_equal(access(path, F_OK), -1);
+
+	synced.reason = 0;
+	assert_int_equal(bench_output_open(&output, path, &error), 0);
+	fputs("first", output.file);
+	assert_int_equal(bench_output_commit(&output, &error), 0);
+	assert_int_equal(synced.calls, 2);
+	assert_int_equal(synced.bytes, 5);
+	assert_false(synced.target_is_there);
+	synced.target = NULL;
+	unlink(path);
+	assert_int_equal(rmdir(directory), 0);
+}
+
 static void an_output_file_changes_whole_or_not_at_all(void **state)
 {
 	char directory[] = "/tmp/guestsync-test-XXXXXX", path[64], text[32];
@@ -1516,6 +1568,7 @@ int main(void)
 		cmocka_unit_test(a_ramp_tells_of_each_step_and_changes_nothing_else),
 		cmocka_unit_test(a_moment_tells_of_its_own_slice_only),
 		cmocka_unit_test(a_moment_shows_the_pressure_that_waiters_feel),
+		cmocka_unit_test(an_output_file_is_on_the_disk_before_it_has_its_name),
 		cmocka_unit_test(an_output_file_changes_whole_or_not_at_all),
 	};
 
