@@ -67,11 +67,16 @@ static bool runs_at_once(gsync_pool_t *pool)
 	return !gsync_pool_self(pool) && gsync_self.depth < DEPTH_MAX && gsync_pool_capacity(pool, &tuning) == 1;
 }
 
-static void run_at_once(gsync_pool_t *pool, const struct gsync_task *task)
+/* Whatever comes meanwhile, it has begun: a shutdown that dropped it would have to tell the group, which does not count it. */
+static void run_at_once(gsync_pool_t *pool, gsync_task_fn *run, void *argument)
 {
+	gsync_pool_t *outside = gsync_self.inside;
+
 	gsync_look_if_due(gsync_ticks(), true);
 	gsync_self.depth++;
-	gsync_task_run(pool, task);
+	gsync_self.inside = pool;
+	run(argument);
+	gsync_self.inside = outside;
 	gsync_self.depth--;
 }
 
@@ -121,7 +126,7 @@ static bool is_dead(const gsync_group_t *group, const gsync_pool_t *pool)
 int gsync_group_spawn(gsync_group_t *group, gsync_task_fn *run, void *argument)
 {
 	gsync_pool_t *pool = gsync_pool_resolve(group->pool);
-	const struct gsync_task task = { run, argument, group }, lone = { run, argument, NULL };
+	const struct gsync_task task = { run, argument, group };
 	int error = pool ? gsync_pool_refuses(pool) : ENOMEM;
 
 	if (error == 0 && gsync_group_is_cancelled(group))
@@ -130,7 +135,7 @@ int gsync_group_spawn(gsync_group_t *group, gsync_task_fn *run, void *argument)
 		return error;
 	note_process(group);
 	if (runs_at_once(pool)) {
-		run_at_once(pool, &lone);
+		run_at_once(pool, run, argument);
 		return 0;
 	}
 	return (group->flags & GSYNC_GROUP_ISOLATED) != 0 ? spawn_isolated(pool, &task) : spawn(pool, &task);
