@@ -14,7 +14,8 @@
  *   awake + 1, SEARCHING                          the same, where nobody sleeps: starts a thread
  *   calls - 1                                     a sleeper gets up: it is the one who searches
  *   parked - 1, awake + 1                         a sleeper gets up because its group is done, or it found something
- *                                                 after all; where parked is 0 it is one of those called: calls - 1
+ *                                                 after all, or for its alarm; where parked is 0 it is one of those
+ *                                                 called: calls - 1
  *   awake - 1, parked + 1, SEARCHING = 0          who has found nothing, before it sleeps
  *   SEARCHING, 0 to 1                             an awake worker that found nothing at once
  *   SEARCHING, 1 to 0                             the one who searches has found something, or sleeps, or leaves
@@ -44,7 +45,12 @@
  * or ends a group that somebody waits for, changes event after that and before
  * the system call.
  *
- * The first channel of the futex is for calls; the others for groups, by address.
+ * Of the futex's channels some are for calls, by worker; the others for groups,
+ * by address. A call is meant for one worker, the one that has been steered
+ * (steer.c), but not bound to it: if that one does not sleep there, any sleeper
+ * is woken. So whenever a call is made and somebody sleeps, somebody gets up; and
+ * whoever is awake by then and answers it first leaves the woken one to go back to
+ * sleep.
  */
 #include "lib/pool.h"
 
@@ -58,7 +64,8 @@
 #define CALLS ((uint64_t)1 << 32)
 #define SEARCHING ((uint64_t)1 << 48)
 
-#define CALL_CHANNEL 1u
+#define CALL_CHANNELS 0xffu
+#define CALL_CHANNEL_COUNT 8u
 #define REFUSED_NS 100000000u /* until it is tried again to start a thread */
 
 static uint32_t awake_of(uint64_t crew)
@@ -86,9 +93,15 @@ static bool change(gsync_pool_t *pool, uint64_t *seen, uint64_t to)
 	return __atomic_compare_exchange_n(&pool->crew, seen, to, true, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
+/* Whoever is no worker is called if nobody else sleeps. */
+static uint32_t call_channels(const struct gsync_worker *worker)
+{
+	return worker ? 1u << worker->index % CALL_CHANNEL_COUNT : CALL_CHANNELS;
+}
+
 static uint32_t group_channel(const gsync_group_t *group)
 {
-	return 2u << ((uintptr_t)group / sizeof(*group) % 31);
+	return 1u << (CALL_CHANNEL_COUNT + (uintptr_t)group / sizeof(*group) % (32 - CALL_CHANNEL_COUNT));
 }
 
 static uint32_t capacity_of(const gsync_pool_t *pool)
@@ -171,6 +184,15 @@ static void announce(gsync_pool_t *pool, int count, uint32_t channels)
 	gsync_futex_wake(&pool->event, count, channels, false);
 }
 
+static void wake_one(gsync_pool_t *pool)
+{
+	const struct gsync_worker *chosen = gsync_steer(pool);
+
+	__atomic_fetch_add(&pool->event, 1u, __ATOMIC_SEQ_CST);
+	if (!chosen || gsync_futex_wake(&pool->event, 1, call_channels(chosen), false) == 0)
+		gsync_futex_wake(&pool->event, 1, CALL_CHANNELS, false);
+}
+
 /* Calls one; false when there is nobody to call. ANYWAY: also while another searches. */
 static bool call(gsync_pool_t *pool, bool anyway)
 {
@@ -186,7 +208,7 @@ static bool call(gsync_pool_t *pool, bool anyway)
 			return false;
 		if (parked_of(crew) > 0) {
 			if (change(pool, &crew, (crew - PARKED + CALLS + AWAKE) | SEARCHING)) {
-				announce(pool, 1, CALL_CHANNEL);
+				wake_one(pool);
 				return true;
 			}
 		} else if (!may_start(pool, capacity)) {
@@ -287,14 +309,10 @@ static bool get_up(gsync_pool_t *pool)
 	}
 }
 
-bool gsync_crew_park(gsync_pool_t *pool, const gsync_group_t *group, bool searching, bool retired)
+/* Sleeps until there is a reason to get up; returns whether it now has to search. */
+static bool sleep_until_needed(gsync_pool_t *pool, const gsync_group_t *group, uint32_t channels, bool look_around,
+			       const struct timespec *alarm)
 {
-	uint32_t channels = CALL_CHANNEL | (group ? group_channel(group) : 0);
-	bool look_around = !retired;
-
-	gsync_patience_ended(NULL);
-	if (!retired)
-		count_out(pool, searching);
 	for (;;) {
 		uint32_t seen = gsync_crew_event(pool);
 
@@ -304,8 +322,26 @@ bool gsync_crew_park(gsync_pool_t *pool, const gsync_group_t *group, bool search
 		    (look_around && gsync_work_is_visible(pool)))
 			return get_up(pool);
 		look_around = false;
-		gsync_futex_wait(&pool->event, seen, channels, NULL, false);
+		if (gsync_futex_wait(&pool->event, seen, channels, alarm, false) == GSYNC_SLEEP_TIMED_OUT)
+			return get_up(pool);
 	}
+}
+
+bool gsync_crew_park(gsync_pool_t *pool, const gsync_group_t *group, bool searching, bool retired,
+		     const struct timespec *alarm)
+{
+	struct gsync_worker *worker = gsync_pool_self(pool);
+	uint32_t channels = call_channels(worker) | (group ? group_channel(group) : 0);
+
+	gsync_patience_ended(NULL);
+	if (worker)
+		gsync_steer_lie_down(worker);
+	if (!retired)
+		count_out(pool, searching);
+	searching = sleep_until_needed(pool, group, channels, !retired, alarm);
+	if (worker)
+		gsync_steer_get_up(worker);
+	return searching;
 }
 
 void gsync_crew_wake_all(gsync_pool_t *pool)

@@ -150,13 +150,14 @@ static void note_waiter(gsync_group_t *group)
 
 static void help(gsync_pool_t *pool, struct gsync_worker *worker, gsync_group_t *group)
 {
+	const struct gsync_tuning tuning = gsync_tuning();
 	bool searching = false;
 
 	while (gsync_group_left(group) != 0) {
-		if (gsync_work(pool, worker, &searching) || gsync_work_wait(pool, group))
+		if (gsync_work(pool, worker, &searching) || gsync_work_wait(pool, group, gsync_pool_patience(&tuning)))
 			continue;
 		note_waiter(group);
-		searching = gsync_crew_park(pool, group, searching, false);
+		searching = gsync_crew_park(pool, group, searching, false, NULL);
 	}
 	if (searching)
 		gsync_crew_end_search(pool);

@@ -70,6 +70,7 @@
 #define FEW_UNITS 4u
 #define GROWTH 8u	  /* from one piece to the next, while the owner is alone */
 #define CHEAP_PARTS 16u	  /* of a wake-up's worth: with somebody up to take it, less is worth sharing */
+#define PATIENCE_MOST 4u  /* times as long as a pool's thread spins for nothing, the owner does for the last piece */
 
 /* ---- ranges */
 
@@ -309,6 +310,8 @@ static bool help_at(gsync_pool_t *pool, struct gsync_worker *worker, struct gsyn
 	}
 	if (worker)
 		hand.range = &ranges_of(pool, post)[worker->index].units;
+	if (worker && worker->rhythm.rested && !post->eager)
+		gsync_rhythm_work_came(&worker->rhythm, post->opened);
 	hand.target = post->target;
 	hand.ticks = post->ticks;
 	hand.now = post->eager ? 0 : gsync_ticks();
@@ -455,6 +458,7 @@ static void open_post(struct owner *owner, struct gsync_post *post, uint32_t par
 	post->count = plan->count;
 	post->ticks = owner->hand.ticks;
 	post->target = plan->target;
+	post->opened = owner->hand.now;
 	spread(owner, post, parts);
 	owner->hand.post = post;
 	owner->hand.range = &post->units;
@@ -488,6 +492,20 @@ static void sleep_until_all_have_gone(struct owner *owner, struct gsync_post *po
 }
 
 /*
+ * How long the owner spins for those inside. They are no strangers who may be
+ * long, pressed or not, but each at work on its last piece, and that will not
+ * last longer than another one.
+ */
+static uint64_t patience_of(const struct owner *owner)
+{
+	double piece = owner->hand.ticks, most = (double)(owner->tuning.pool * (PATIENCE_MOST - 1));
+
+	if (piece < 0 || owner->plan.eager)
+		return owner->tuning.pool;
+	return owner->tuning.pool + (uint64_t)(piece < most ? piece : most);
+}
+
+/*
  * Nobody may come any more. Those inside may still offer something, of which the
  * owner takes; so it looks at who is inside only when it has nothing of its own.
  */
@@ -497,8 +515,7 @@ static void close_post(struct owner *owner, struct gsync_post *post)
 	uint32_t seen = __atomic_and_fetch(&post->state, ~OPEN, __ATOMIC_ACQUIRE);
 	struct gsync_spin spin;
 
-	/* Pressed or not: those inside are no strangers who may be long, but at work on a piece, and nearly done. */
-	gsync_spin_start(&spin, owner->tuning.pool, 1);
+	gsync_spin_start(&spin, patience_of(owner), 1);
 	while ((seen & INSIDE) != 0) {
 		if (!gsync_spin_again(&spin)) {
 			sleep_until_all_have_gone(owner, post);

@@ -5,6 +5,7 @@
  *   deque.c   a worker's own tasks, of which others steal
  *   queue.c   what foreign threads have submitted
  *   crew.c    who is awake, who looks for work, who sleeps; threads
+ *   steer.c   on which CPU a sleeper gets up; rhythm.c  and when
  *   worker.c  where the next piece of work comes from, and running it
  *   group.c   tasks that somebody waits for
  *   loop.c    parallel loops; parallel.c what is built on them
@@ -27,6 +28,7 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+#include "detect/affinity.h"
 #include "detect/tuning.h"
 
 #define GSYNC_LINE 64
@@ -103,9 +105,34 @@ struct gsync_post {
 	size_t count;
 	double ticks;	 /* of a unit, as far as the owner knows; negative = unknown */
 	uint64_t target; /* ticks, a piece is to last */
+	uint64_t opened; /* when, in ticks, unless it is eager */
 };
 
 /* ---- the pool */
+
+/* Where a worker sleeps: steer.c. */
+struct gsync_bed {
+	gsync_mutex_t mutex; /* guards what follows */
+	bool taken; /* it sleeps, or is about to; read by everybody */
+	bool free;  /* it may use every CPU that is online */
+	bool steered;
+	pid_t thread;
+	struct gsync_cpu_mask allowed; /* when it lay down */
+	struct gsync_cpu_mask given;   /* by who has steered it */
+};
+
+/* A worker's own: rhythm.c. In ticks. */
+struct gsync_rhythm {
+	uint64_t opened;   /* the last loop that it came to after a rest */
+	uint64_t interval; /* between two of them, lately */
+	uint64_t lay_down;
+	uint64_t up; /* when its alarm rang, or until it has, when it is to be up by that; 0 = has none */
+	double lead; /* of the alarm */
+	bool expecting; /* another, an interval after the last */
+	bool rested, alarmed, punctual;
+	uint8_t doubts; /* so often in a row it was another */
+	uint8_t vain; /* so often in a row it has spun in vain */
+};
 
 struct gsync_worker {
 	struct gsync_deque deque;
@@ -115,6 +142,8 @@ struct gsync_worker {
 	uint64_t next_look, look_interval; /* when it next asks whether the machine has changed; in ticks */
 	pthread_t thread;
 	_Alignas(GSYNC_LINE) uint32_t cpu; /* where it last began to look for work */
+	struct gsync_bed bed;
+	struct gsync_rhythm rhythm;
 };
 
 enum gsync_closing {
@@ -226,10 +255,12 @@ void gsync_crew_end_search(gsync_pool_t *pool);
 bool gsync_crew_retire(gsync_pool_t *pool, bool searching);
 /*
  * The caller, awake, found nothing to do: sleeps until there is something, or
- * GROUP has no task left, or the pool closes. RETIRED: it has already been
- * counted out. Returns whether it is now the one who searches.
+ * GROUP has no task left, or the pool closes, or it is time for its ALARM, NULL =
+ * none. RETIRED: it has already been counted out. Returns whether it is now the
+ * one who searches.
  */
-bool gsync_crew_park(gsync_pool_t *pool, const gsync_group_t *group, bool searching, bool retired);
+bool gsync_crew_park(gsync_pool_t *pool, const gsync_group_t *group, bool searching, bool retired,
+		     const struct timespec *alarm);
 /* A thread that helps comes, or goes. */
 void gsync_crew_join(gsync_pool_t *pool);
 void gsync_crew_leave(gsync_pool_t *pool);
@@ -246,6 +277,25 @@ void gsync_crew_wake_all(gsync_pool_t *pool);
 /* Nobody is left, awake or asleep. */
 bool gsync_crew_is_away(const gsync_pool_t *pool);
 
+/* ---- steer.c */
+
+/* A worker is about to sleep; it is up again, and notes on which CPU. */
+void gsync_steer_lie_down(struct gsync_worker *worker);
+void gsync_steer_get_up(struct gsync_worker *worker);
+/* Somebody is to be woken: makes one of those who sleep, if any, get up elsewhere than here, and returns it. */
+struct gsync_worker *gsync_steer(gsync_pool_t *pool);
+
+/* ---- rhythm.c */
+
+/* What the worker comes to was opened then, in ticks; not for work to which it came without a rest. */
+void gsync_rhythm_work_came(struct gsync_rhythm *rhythm, uint64_t opened);
+/* How long it is to spin for work. */
+uint64_t gsync_rhythm_patience(const struct gsync_rhythm *rhythm, const struct gsync_tuning *tuning);
+void gsync_rhythm_waited(struct gsync_rhythm *rhythm, bool in_vain);
+/* It is about to sleep. True: and to be up at the time of ALARM, because work is expected. */
+bool gsync_rhythm_lie_down(struct gsync_rhythm *rhythm, struct timespec *alarm);
+void gsync_rhythm_alarm_rang(struct gsync_rhythm *rhythm);
+
 /* ---- worker.c */
 
 void *gsync_worker_main(void *worker);
@@ -256,8 +306,8 @@ bool gsync_work_is_visible(const gsync_pool_t *pool);
  * caller was *SEARCHING. WORKER may be NULL, here and below: a thread that helps.
  */
 bool gsync_work(gsync_pool_t *pool, struct gsync_worker *worker, bool *searching);
-/* Waits a moment for work, or for GROUP, unless NULL, to be done; false when it was in vain. */
-bool gsync_work_wait(const gsync_pool_t *pool, const gsync_group_t *group);
+/* Spins for PATIENCE, until there is work, or GROUP, unless NULL, is done; false when it was in vain. */
+bool gsync_work_wait(const gsync_pool_t *pool, const gsync_group_t *group, uint64_t patience);
 /* Takes a task, of GROUP unless that is NULL. */
 bool gsync_work_take(gsync_pool_t *pool, struct gsync_worker *worker, const gsync_group_t *group, struct gsync_task *task);
 /* Runs it, or drops it. */

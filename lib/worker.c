@@ -146,12 +146,11 @@ bool gsync_work(gsync_pool_t *pool, struct gsync_worker *worker, bool *searching
 	return true;
 }
 
-bool gsync_work_wait(const gsync_pool_t *pool, const gsync_group_t *group)
+bool gsync_work_wait(const gsync_pool_t *pool, const gsync_group_t *group, uint64_t patience)
 {
-	const struct gsync_tuning tuning = gsync_tuning();
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, gsync_pool_patience(&tuning), 1);
+	gsync_spin_start(&spin, patience, 1);
 	do {
 		if ((group && gsync_group_left(group) == 0) || gsync_work_is_visible(pool))
 			return true;
@@ -184,16 +183,30 @@ static bool is_one_too_many(struct gsync_worker *worker, bool searching)
 	return false;
 }
 
+/* Spins for work; false when none came. */
+static bool wait_for_work(struct gsync_worker *worker)
+{
+	const struct gsync_tuning tuning = gsync_tuning();
+	bool came = gsync_work_wait(worker->pool, NULL, gsync_rhythm_patience(&worker->rhythm, &tuning));
+
+	gsync_rhythm_waited(&worker->rhythm, !came);
+	return came;
+}
+
 /* Without work and role: takes the role of the one who searches, or sleeps. */
 static bool rest(struct gsync_worker *worker, bool searching)
 {
 	gsync_pool_t *pool = worker->pool;
+	struct timespec alarm;
+	bool expecting;
 
 	searching = searching || gsync_crew_begin_search(pool);
-	if (searching && gsync_work_wait(pool, NULL))
+	if (searching && wait_for_work(worker))
 		return true;
-	searching = gsync_crew_park(pool, NULL, searching, false);
-	note_cpu(worker);
+	expecting = gsync_rhythm_lie_down(&worker->rhythm, &alarm);
+	searching = gsync_crew_park(pool, NULL, searching, false, expecting ? &alarm : NULL);
+	if (expecting && !searching)
+		gsync_rhythm_alarm_rang(&worker->rhythm);
 	return searching;
 }
 
@@ -207,7 +220,7 @@ void *gsync_worker_main(void *argument)
 	note_cpu(worker);
 	for (;;) {
 		if (is_one_too_many(worker, searching))
-			searching = gsync_crew_park(pool, NULL, false, true);
+			searching = gsync_crew_park(pool, NULL, false, true, NULL);
 		else if (gsync_work(pool, worker, &searching))
 			continue;
 		else if (gsync_pool_closing(pool) != GSYNC_OPEN && !gsync_work_is_visible(pool))
