@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # dedup-rounds.sh DEDUP INPUT DIRECTORY ROUNDS: both engines by turns, also in a guest's busybox. After a round without
-# figures, each prints "round ENGINE wall cpu voluntary involuntary futex shootdowns"; then each restores what the other made.
+# figures, each prints "round ENGINE wall cpu voluntary involuntary futex shootdowns"; then, by turns as well, each
+# restores what the other made and prints "restored ENGINE wall cpu".
 set -u
 dedup=$1 input=$2 directory=$3 rounds=$4
 
@@ -22,9 +23,17 @@ for round in $(seq 0 "$rounds"); do
 	done
 done
 cmp "$directory/data" "$directory/pipeline" || { echo "the engines make different archives"; exit 1; }
-for engine in data pipeline; do
-	"$dedup" restore --engine $engine "$directory/data" "$directory/restored" >"$directory/report" || exit 1
-	cmp "$input" "$directory/restored" || { echo "$engine restores something else"; exit 1; }
+
+# What is still on its way to the disk would be written beside the engine that comes next.
+restore() { # ENGINE ROUND
+	sync
+	"$dedup" restore --engine "$1" "$directory/data" "$directory/restored" >"$directory/report" || exit 1
+	[ "$2" -ne 0 ] || cmp "$input" "$directory/restored" || { echo "$1 restores something else"; exit 1; }
 	rm "$directory/restored"
-	echo "restored $engine $(value 'wall time') $(value 'CPU time')"
+	[ "$2" -eq 0 ] || echo "restored $1 $(value 'wall time') $(value 'CPU time')"
+}
+
+for round in $(seq 0 "$rounds"); do
+	restore data "$round"
+	restore pipeline "$round"
 done
