@@ -310,9 +310,12 @@ static bool get_up(gsync_pool_t *pool)
 }
 
 /* Sleeps until there is a reason to get up; returns whether it now has to search. */
-static bool sleep_until_needed(gsync_pool_t *pool, const gsync_group_t *group, uint32_t channels, bool look_around,
+static bool sleep_until_needed(gsync_pool_t *pool, const gsync_group_t *group, bool look_around,
 			       const struct timespec *alarm)
 {
+	struct gsync_worker *worker = gsync_pool_self(pool);
+	uint32_t channels = call_channels(worker) | (group ? group_channel(group) : 0);
+
 	for (;;) {
 		uint32_t seen = gsync_crew_event(pool);
 
@@ -322,6 +325,8 @@ static bool sleep_until_needed(gsync_pool_t *pool, const gsync_group_t *group, u
 		    (look_around && gsync_work_is_visible(pool)))
 			return get_up(pool);
 		look_around = false;
+		if (worker)
+			gsync_steer_lie_down(worker);
 		if (gsync_futex_wait(&pool->event, seen, channels, alarm, false) == GSYNC_SLEEP_TIMED_OUT)
 			return get_up(pool);
 	}
@@ -331,14 +336,11 @@ bool gsync_crew_park(gsync_pool_t *pool, const gsync_group_t *group, bool search
 		     const struct timespec *alarm)
 {
 	struct gsync_worker *worker = gsync_pool_self(pool);
-	uint32_t channels = call_channels(worker) | (group ? group_channel(group) : 0);
 
 	gsync_patience_ended(NULL);
-	if (worker)
-		gsync_steer_lie_down(worker);
 	if (!retired)
 		count_out(pool, searching);
-	searching = sleep_until_needed(pool, group, channels, !retired, alarm);
+	searching = sleep_until_needed(pool, group, !retired, alarm);
 	if (worker)
 		gsync_steer_get_up(worker);
 	return searching;

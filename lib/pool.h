@@ -113,8 +113,8 @@ struct gsync_post {
 /* Where a worker sleeps: steer.c. */
 struct gsync_bed {
 	gsync_mutex_t mutex; /* guards what follows */
-	bool taken; /* it sleeps, or is about to; read by everybody */
-	bool free;  /* it may use every CPU that is online */
+	bool taken;  /* it sleeps, or is about to, and nobody has been sent to wake it; read by everybody */
+	bool free;   /* it may use every CPU that is online */
 	bool steered;
 	pid_t thread;
 	struct gsync_cpu_mask allowed; /* when it lay down */
@@ -279,10 +279,10 @@ bool gsync_crew_is_away(const gsync_pool_t *pool);
 
 /* ---- steer.c */
 
-/* A worker is about to sleep; it is up again, and notes on which CPU. */
+/* A worker is about to sleep, for the first time or again; it is up, and notes on which CPU. */
 void gsync_steer_lie_down(struct gsync_worker *worker);
 void gsync_steer_get_up(struct gsync_worker *worker);
-/* Somebody is to be woken: makes one of those who sleep, if any, get up elsewhere than here, and returns it. */
+/* Somebody is to be woken: makes one of those who sleep, if any, get up elsewhere than here, and returns it, once. */
 struct gsync_worker *gsync_steer(gsync_pool_t *pool);
 
 /* ---- rhythm.c */

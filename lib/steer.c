@@ -92,19 +92,6 @@ static void look_at_mask(struct gsync_bed *bed, bool bound)
 	bed->free = known && !bound && count(&now) > 1 && count(&now) == sysconf(_SC_NPROCESSORS_ONLN);
 }
 
-void gsync_steer_lie_down(struct gsync_worker *worker)
-{
-	struct gsync_bed *bed = &worker->bed;
-	struct gsync_manners manners = gsync_manners_keep();
-
-	gsync_mutex_lock(&bed->mutex);
-	bed->thread = gettid();
-	look_at_mask(bed, (worker->pool->options.flags & GSYNC_POOL_BIND) != 0);
-	__atomic_store_n(&bed->taken, true, __ATOMIC_RELAXED);
-	gsync_mutex_unlock(&bed->mutex);
-	gsync_manners_give_back(&manners);
-}
-
 /* Of what it was given some may have gone offline since; more means that somebody else has set it. */
 static void put_back(struct gsync_bed *bed)
 {
@@ -114,6 +101,21 @@ static void put_back(struct gsync_bed *bed)
 	if (read_mask(0, &now) && is_within(&now, &bed->given))
 		write_mask(0, &all);
 	bed->steered = false;
+}
+
+void gsync_steer_lie_down(struct gsync_worker *worker)
+{
+	struct gsync_bed *bed = &worker->bed;
+	struct gsync_manners manners = gsync_manners_keep();
+
+	gsync_mutex_lock(&bed->mutex);
+	if (bed->steered)
+		put_back(bed);
+	bed->thread = gettid();
+	look_at_mask(bed, (worker->pool->options.flags & GSYNC_POOL_BIND) != 0);
+	__atomic_store_n(&bed->taken, true, __ATOMIC_RELAXED);
+	gsync_mutex_unlock(&bed->mutex);
+	gsync_manners_give_back(&manners);
 }
 
 void gsync_steer_get_up(struct gsync_worker *worker)
@@ -142,7 +144,7 @@ static uint32_t cpu_of(const struct gsync_worker *worker)
 	return __atomic_load_n(&worker->cpu, __ATOMIC_RELAXED);
 }
 
-/* The CPUs where none of us is, as far as the caller knows: without threads that only help. */
+/* The CPUs where none of us is, or will be soon, as far as the caller knows: without threads that only help. */
 static void find_places(const gsync_pool_t *pool, uint32_t started, uint32_t here, struct gsync_cpu_mask *places)
 {
 	memset(places, 0xff, sizeof(*places));
@@ -173,7 +175,7 @@ static void steer(struct gsync_bed *bed, const struct gsync_cpu_mask *places, ui
 {
 	struct gsync_cpu_mask now, given = *places;
 
-	if (!bed->taken || !bed->free || bed->steered || !read_mask(bed->thread, &now) || !is_same(&now, &bed->allowed))
+	if (!bed->free || !read_mask(bed->thread, &now) || !is_same(&now, &bed->allowed))
 		return;
 	for (size_t i = 0; i < WORDS; i++)
 		given.bits[i] &= now.bits[i];
@@ -198,7 +200,9 @@ struct gsync_worker *gsync_steer(gsync_pool_t *pool)
 	chosen = choose(pool, started, &places);
 	if (chosen) {
 		gsync_mutex_lock(&chosen->bed.mutex);
-		steer(&chosen->bed, &places, here);
+		if (chosen->bed.taken)
+			steer(&chosen->bed, &places, here);
+		__atomic_store_n(&chosen->bed.taken, false, __ATOMIC_RELAXED);
 		gsync_mutex_unlock(&chosen->bed.mutex);
 	}
 	gsync_manners_give_back(&manners);

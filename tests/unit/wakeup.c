@@ -86,12 +86,29 @@ static void a_sleeper_gets_up_elsewhere_and_may_then_go_anywhere(void **state)
 	if (!enter(&room))
 		skip();
 	assert_ptr_equal(gsync_steer(room.pool), room.worker);
+	assert_null(gsync_steer(room.pool)); /* it has been sent for */
 	given = mask_of(room.worker);
 	CPU_AND(&both, &given, &room.here);
 	assert_int_equal(CPU_COUNT(&both), 0);
 	run_one(room.pool);
 	given = mask_of(room.worker);
 	assert_true(CPU_EQUAL(&given, &room.all));
+	leave(&room);
+}
+
+static void who_was_woken_for_nothing_lies_down_as_before(void **state)
+{
+	struct bedroom room;
+	cpu_set_t now;
+
+	(void)state;
+	if (!enter(&room))
+		skip();
+	assert_ptr_equal(gsync_steer(room.pool), room.worker);
+	gsync_crew_wake_all(room.pool);
+	wait_until_asleep(room.worker);
+	now = mask_of(room.worker);
+	assert_true(CPU_EQUAL(&now, &room.all));
 	leave(&room);
 }
 
@@ -229,6 +246,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_sleeper_gets_up_elsewhere_and_may_then_go_anywhere, two_cpus),
+		cmocka_unit_test_setup(who_was_woken_for_nothing_lies_down_as_before, two_cpus),
 		cmocka_unit_test_setup(a_mask_that_somebody_has_set_is_left_alone, two_cpus),
 		cmocka_unit_test_setup(so_is_one_that_was_set_after_steering, two_cpus),
 		cmocka_unit_test(what_comes_regularly_is_expected_once),
