@@ -42,8 +42,14 @@
  * pool's meanwhile.
  *
  * Who waits how: one idle worker looks for work, for about as long as a wake-up
- * costs; the others, and soon that one, sleep in the kernel. An idle pool uses
- * no CPU time.
+ * costs; the others, and soon that one, sleep in the kernel. A worker that is
+ * called for loops in regular intervals gets up by itself a little before the
+ * next; if that does not come, it sleeps until it is called. An idle pool uses no
+ * CPU time.
+ *
+ * Where a worker gets up: not on the CPU of who calls it, if it may use another.
+ * For the moment of the wake-up its affinity mask lacks that CPU; masks that
+ * somebody has set are never touched, nor are workers of pools that bind.
  *
  *                        may block  may spin  runs tasks      signal handler  after fork, in the child
  *   pool_create          no (*)     no        no              no              yes
