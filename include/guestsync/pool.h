@@ -48,8 +48,9 @@
  * CPU time.
  *
  * Where a worker gets up: not on the CPU of who calls it, if it may use another.
- * For the moment of the wake-up its affinity mask lacks that CPU; masks that
- * somebody has set are never touched, nor are workers of pools that bind.
+ * For the moment of the wake-up its affinity mask lacks that CPU. Masks that
+ * somebody has set are left alone, unless it is in that very moment; so are workers
+ * of pools that bind.
  *
  *                        may block  may spin  runs tasks      signal handler  after fork, in the child
  *   pool_create          no (*)     no        no              no              yes
