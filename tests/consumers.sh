@@ -1,21 +1,29 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# Programs of others: built against an installed library with pkg-config, meson and plain cc, shared and static, in C
+# Programs of others: built against an installed library with plain cc, pkg-config, meson and CMake, shared and static, in C
 # and C++, and with the shim pressed on them by -include. Also: the library exports what the headers declare, no more.
+# Usage: tests/consumers.sh PREFIX
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+prefix=$1
+lib=$(dirname "$(find "$prefix" -name libguestsync.a)")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-prefix=$work/usr
-lib=$prefix/lib
+export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib
 
 ok() { printf 'consumers: %s\n' "$*"; }
 
-meson setup "$work/build" --prefix="$prefix" --libdir=lib -Dtests=false -Dcli=false -Dexamples=false >"$work/log" 2>&1 ||
-	{ cat "$work/log" >&2; exit 1; }
-meson install -C "$work/build" >>"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
-export PKG_CONFIG_PATH=$lib/pkgconfig LD_LIBRARY_PATH=$lib
+# passes shared|static PROGRAM: it runs, and has our library in it or beside it, as it should
+passes() {
+	local wanted=$1 found=static
+
+	"$2" >/dev/null
+	if readelf -d "$2" | grep -q 'NEEDED.*libguestsync.so.0'; then
+		found=shared
+	fi
+	[ $found = "$wanted" ] || { echo "consumers: $2 is $found, not $wanted" >&2; exit 1; }
+}
 
 # A program that knows nothing of us; its own feature-test macro must still work after -include.
 cat >"$work/posix.c" <<'EOF'
@@ -57,50 +65,105 @@ int main()
 }
 EOF
 
+cp examples/mutex.c "$work/user.c"
+cp examples/mutex.c "$work/user.cpp"
+
 warnings=(-Wall -Wextra -Wconversion -Werror)
+
+# build COMPILER…: the four ways without a build system; $user is the source
+build() {
+	"$@" "${warnings[@]}" "$user" -I"$prefix/include" -L"$lib" -lguestsync -pthread -o "$work/plain"
+	passes shared "$work/plain"
+	"$@" "${warnings[@]}" "$user" -I"$prefix/include" "$lib/libguestsync.a" -lurcu-bp -pthread -o "$work/plainstatic"
+	passes static "$work/plainstatic"
+	"$@" "${warnings[@]}" "$user" $(pkg-config --cflags --libs guestsync) -pthread -o "$work/packaged"
+	passes shared "$work/packaged"
+	"$@" "${warnings[@]}" -static "$user" $(pkg-config --static --cflags --libs guestsync) -o "$work/packagedstatic"
+	passes static "$work/packagedstatic"
+}
+
 for cc in gcc clang; do
-	$cc "${warnings[@]}" examples/mutex.c $(pkg-config --cflags --libs guestsync) -pthread -o "$work/shared"
-	"$work/shared" >/dev/null
-	$cc "${warnings[@]}" examples/mutex.c -I"$prefix/include" "$lib/libguestsync.a" $(pkg-config --libs liburcu-bp) -pthread \
-		-o "$work/static"
-	LD_LIBRARY_PATH= "$work/static" >/dev/null
-	$cc "${warnings[@]}" -static examples/mutex.c $(pkg-config --static --cflags --libs guestsync) -o "$work/allstatic"
-	"$work/allstatic" >/dev/null
+	user=$work/user.c
+	build $cc
 	$cc "${warnings[@]}" -include guestsync/pthread_spin.h "$work/posix.c" $(pkg-config --cflags --libs guestsync) \
 		-o "$work/shimmed"
-	"$work/shimmed"
+	passes shared "$work/shimmed"
 	nm "$work/shimmed" | grep -q 'U gsync_spinlock_lock_slow_'
 	if nm -D "$work/shimmed" | grep -q pthread_spin; then
 		echo "consumers: the shim left a pthread_spin function in place" >&2
 		exit 1
 	fi
-	ok "$cc: shared, static, fully static, -include shim"
+	ok "$cc: plain and with pkg-config, shared and static; -include shim"
 done
 for cxx in g++ clang++; do
+	user=$work/user.cpp
+	build $cxx -std=c++17
 	$cxx -std=c++17 "${warnings[@]}" "$work/all.cpp" $(pkg-config --cflags --libs guestsync) -o "$work/cxx"
-	"$work/cxx"
+	passes shared "$work/cxx"
 	$cxx -std=c++17 "${warnings[@]}" -x c++ -include guestsync/pthread_spin.h "$work/posix.c" \
 		$(pkg-config --cflags --libs guestsync) -U_GNU_SOURCE -o "$work/cxxshim"
-	"$work/cxxshim"
-	ok "$cxx: C++17 and the shim"
+	passes shared "$work/cxxshim"
+	ok "$cxx: plain and with pkg-config, shared and static; C++17 throughout; -include shim"
 done
 
-mkdir -p "$work/user/subprojects"
-ln -s "$PWD" "$work/user/subprojects/guestsync"
-cp examples/mutex.c "$work/user/"
-cat >"$work/user/meson.build" <<'EOF'
-project('user', 'c')
-executable('installed', 'mutex.c', dependencies: [dependency('guestsync'), dependency('threads')])
+# built WORD SOURCE: what a build system has made of the four programs in SOURCE/build
+built() {
+	for language in c cpp; do
+		passes shared "$2/build/shared_$language"
+		passes static "$2/build/static_$language"
+	done
+	ok "$1: shared and static, C and C++"
+}
+
+logged() {
+	"$@" >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+}
+
+mkdir "$work/meson" "$work/cmake"
+cp "$work"/user.* "$work/meson/"
+cp "$work"/user.* "$work/cmake/"
+cat >"$work/meson/meson.build" <<'EOF'
+project('user', 'c', 'cpp', default_options: 'cpp_std=c++17')
+threads = dependency('threads')
+foreach language : ['c', 'cpp']
+  executable('shared_' + language, 'user.' + language, dependencies: [dependency('guestsync', version: '>=0.1'), threads])
+  executable('static_' + language, 'user.' + language, dependencies: [dependency('guestsync', static: true), threads])
+endforeach
 EOF
-meson setup "$work/user/build" "$work/user" >>"$work/log" 2>&1 && ninja -C "$work/user/build" >>"$work/log" 2>&1 ||
-	{ cat "$work/log" >&2; exit 1; }
-"$work/user/build/installed" >/dev/null
-ok "meson, installed"
-sed -i "s/dependency('guestsync')/dependency('guestsync', allow_fallback: true, default_options: ['tests=false', 'cli=false', 'examples=false'])/" \
-	"$work/user/meson.build"
-PKG_CONFIG_PATH= meson setup "$work/user/build2" "$work/user" --wrap-mode=forcefallback >>"$work/log" 2>&1 &&
-	ninja -C "$work/user/build2" >>"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
-LD_LIBRARY_PATH= "$work/user/build2/installed" >/dev/null
+logged meson setup "$work/meson/build" "$work/meson"
+logged ninja -C "$work/meson/build"
+built meson "$work/meson"
+
+cat >"$work/cmake/CMakeLists.txt" <<'EOF'
+cmake_minimum_required(VERSION 3.16)
+project(user C CXX)
+find_package(guestsync 0.1 REQUIRED)
+find_package(guestsync 99 QUIET)
+if(guestsync_FOUND)
+  message(FATAL_ERROR "version 99 was found")
+endif()
+foreach(language c cpp)
+  add_executable(shared_${language} user.${language})
+  target_link_libraries(shared_${language} guestsync::guestsync)
+  add_executable(static_${language} user.${language})
+  target_link_libraries(static_${language} guestsync::guestsync_static)
+endforeach()
+EOF
+logged cmake -G Ninja -S "$work/cmake" -B "$work/cmake/build" -DCMAKE_PREFIX_PATH="$prefix"
+logged ninja -C "$work/cmake/build"
+built CMake "$work/cmake"
+
+mkdir -p "$work/super/subprojects"
+ln -s "$PWD" "$work/super/subprojects/guestsync"
+cp examples/mutex.c "$work/super/"
+cat >"$work/super/meson.build" <<'EOF'
+project('super', 'c')
+guestsync = dependency('guestsync', default_options: ['tests=false', 'cli=false', 'examples=false'])
+executable('user', 'mutex.c', dependencies: [guestsync, dependency('threads')])
+EOF
+PKG_CONFIG_PATH= logged meson setup "$work/super/build" "$work/super" --wrap-mode=forcefallback
+logged ninja -C "$work/super/build" user
+LD_LIBRARY_PATH= passes shared "$work/super/build/user"
 ok "meson, as a subproject"
 
 # What the headers declare and what the library exports are the same.
