@@ -44,7 +44,7 @@ there $(cd man && for page in *; do echo "share/man/man${page##*.}/$page"; done)
 [ "$("$prefix/bin/guestsync" --version)" = "$(build/install/guestsync --version)" ] || flunk 'the installed command does not run'
 
 # Every call leads to its page.
-for call in $(grep -o 'gsync_[a-z_]*[a-z];' lib/guestsync.map | tr -d ';') gsync_mutex_lock; do
+for call in $(grep -o 'gsync_[a-z0-9_]*[a-z0-9];' lib/guestsync.map | tr -d ';') gsync_mutex_lock; do
 	there "share/man/man3/$call.3"
 	grep -q "^\.Nm $call" "$prefix/share/man/man3/$call.3" || flunk "$call.3 does not tell of it"
 done

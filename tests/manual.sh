@@ -41,8 +41,8 @@ names_of() { section NAME "$1" | awk '$1 == ".Nm" { print $2 }'; }
 
 # What ends in "_" is for the headers' own use.
 calls=$({
-	grep -o 'gsync_[a-z_]*[a-z];' lib/guestsync.map
-	sed -n 's/^static inline .*\(gsync_[a-z_]*[a-z]\)(.*/\1/p' include/guestsync/*.h | grep -v '^gsync_shim_'
+	grep -o 'gsync_[a-z0-9_]*[a-z0-9];' lib/guestsync.map
+	sed -n 's/^static inline .*\(gsync_[a-z0-9_]*[a-z0-9]\)(.*/\1/p' include/guestsync/*.h | grep -v '^gsync_shim_'
 } | tr -d ';')
 same 'calls' "$calls" "$(for page in man/*.3; do names_of "$page"; done)"
 twice=$(for page in man/*.3; do names_of "$page"; done | sort | uniq -d)
@@ -66,7 +66,7 @@ prototypes() {
 }
 
 for page in man/*.3; do
-	same "$page, its synopsis" "$(prototypes "$page" | sed -n '/^typedef/!s/.*\(gsync_[a-z_]*\)(.*/\1/p')" "$(names_of "$page")"
+	same "$page, its synopsis" "$(prototypes "$page" | sed -n '/^typedef/!s/.*\(gsync_[a-z0-9_]*\)(.*/\1/p')" "$(names_of "$page")"
 	{
 		section SYNOPSIS "$page" | sed -n 's/^\.In \(.*\)/#include <\1>/p'
 		echo '#include <stdio.h>'
@@ -103,7 +103,7 @@ variables=$(grep -o 'GUESTSYNC_[A-Z_]*[A-Z]' man/guestsync.7 | sort -u)
 missing=$(comm -13 <(echo "$variables") "$work/thresholds")
 [ -z "$missing" ] || flunk "guestsync(7) does not have" $missing
 for variable in $variables; do
-	env "$variable=1" "$guestsync" --version 2>&1 >/dev/null | grep 'no such setting' && flunk "guestsync(7) has $variable"
+	env "$variable=1" "$guestsync" --version 2>&1 >/dev/null | grep -q 'no such setting' && flunk "guestsync(7) has $variable"
 done
 
 # ---- sizes: here and in the README
@@ -118,7 +118,7 @@ cc -std=c11 -Iinclude -fsyntax-only "$work/sizes.c" 2>"$work/err" || flunk "size
 
 # ---- references
 
-grep -ohE '^\.Xr (gsync|guestsync)[a-z_-]* [0-9]' man/* | sort -u | while read -r _ name number; do
+grep -ohE '^\.Xr (gsync|guestsync)[a-z0-9_-]* [0-9]' man/* | sort -u | while read -r _ name number; do
 	[ -f "man/$name.$number" ] || grep -qx ".Nm $name\( ,\)\?" man/*."$number" || echo "$name($number)"
 done >"$work/dangling"
 [ ! -s "$work/dangling" ] || flunk "no such page:" $(cat "$work/dangling")
