@@ -26,7 +26,7 @@ there() {
 
 expect 1 'nothing into' ./run uninstall --prefix "$prefix"
 expect 1 'whole path' ./run install --prefix usr
-expect 1 'take --prefix' ./run install --destination "$prefix"
+expect 1 'nothing else' ./run install --destination "$prefix"
 [ ! -e "$work/new" ] || flunk 'who was refused left something behind'
 
 run_quietly install --prefix "$prefix"
@@ -66,10 +66,11 @@ export DESTDIR=$work/stage
 mkdir -p "$DESTDIR/usr/include"
 echo other >"$DESTDIR/usr/include/other.h"
 run_quietly install --prefix=/usr
+echo other >"$DESTDIR/usr/share/other"
 grep -q '^prefix=/usr$' "$DESTDIR/usr/$lib/pkgconfig/guestsync.pc" || flunk 'guestsync.pc names the DESTDIR'
 run_quietly uninstall --prefix=/usr
-[ "$(find "$DESTDIR" -mindepth 1 | sort)" = "$(printf '%s\n' "$DESTDIR"/usr{,/include{,/other.h}})" ] ||
-	flunk "left below DESTDIR: $(find "$DESTDIR")"
+[ "$(find "$DESTDIR" -mindepth 1 | sort)" = "$(printf '%s\n' "$DESTDIR"/usr{,/include{,/other.h},/share{,/other}})" ] ||
+	flunk "below DESTDIR there is now: $(find "$DESTDIR")"
 
 [ $failed -eq 0 ] && echo 'install: all in its place, and gone again'
 exit $failed
