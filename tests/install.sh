@@ -35,10 +35,8 @@ find "$work/new" | sort >"$work/first"
 run_quietly install --prefix "$prefix"
 find "$work/new" | sort | diff "$work/first" - >&2 || flunk 'installed twice is something else than installed once'
 
-lib=$(dirname "$(find "$prefix" -name libguestsync.a)")
-lib=${lib#"$prefix/"}
-there bin/guestsync "$lib"/libguestsync.{a,so,so.0} "$lib/pkgconfig/guestsync.pc"
-there "$lib"/cmake/guestsync/guestsync-config{,-version}.cmake
+there bin/guestsync lib/libguestsync.{a,so,so.0} lib/pkgconfig/guestsync.pc
+there lib/cmake/guestsync/guestsync-config{,-version}.cmake
 there $(cd include && find . -name '*.h' | sed 's|^\.|include|')
 there $(cd man && for page in *; do echo "share/man/man${page##*.}/$page"; done)
 [ "$("$prefix/bin/guestsync" --version)" = "$(build/install/guestsync --version)" ] || flunk 'the installed command does not run'
@@ -67,7 +65,7 @@ mkdir -p "$DESTDIR/usr/include"
 echo other >"$DESTDIR/usr/include/other.h"
 run_quietly install --prefix=/usr
 echo other >"$DESTDIR/usr/share/other"
-grep -q '^prefix=/usr$' "$DESTDIR/usr/$lib/pkgconfig/guestsync.pc" || flunk 'guestsync.pc names the DESTDIR'
+grep -q '^prefix=/usr$' "$DESTDIR/usr/lib/pkgconfig/guestsync.pc" || flunk 'guestsync.pc names the DESTDIR'
 run_quietly uninstall --prefix=/usr
 [ "$(find "$DESTDIR" -mindepth 1 | sort)" = "$(printf '%s\n' "$DESTDIR"/usr{,/include{,/other.h},/share{,/other}})" ] ||
 	flunk "below DESTDIR there is now: $(find "$DESTDIR")"
