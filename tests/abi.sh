@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # What programs were built against stays: the soname, the exported symbols and the types of the public headers, compared with
-# their description in lib/guestsync.abi. That is x86-64's and gcc's, without paths, lines and names of parameters; a debug
-# build is described, so that it does not depend on what an optimizer does either.
+# their description in lib/guestsync.abi. That is x86-64's, without paths, lines and names of parameters; a debug build by gcc
+# is described, so that it does not depend on what an optimizer does.
 #
 #     tests/abi.sh            compares
 #     tests/abi.sh --renew    describes anew what is in the tree now
@@ -17,6 +17,7 @@ if [ "$(uname -m)" != x86_64 ]; then
 	echo 'abi: skipped: the stored description is of x86-64'
 	exit 0
 fi
+command -v abidiff >/dev/null || fail 'abigail-tools are not installed'
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 library=$work/build/libguestsync.so
