@@ -13,7 +13,7 @@
 #include "detect/process.h"
 #include "primitives/spin.h"
 
-#define HOT 64u /* contended acquisitions, within half a window: then a lock is worth a trial */
+#define HOT 24u /* contended acquisitions, within half a window: then a lock is worth a trial */
 #define INTERVAL_MIN 50u /* windows between two trials; longer each time that nothing changes */
 #define INTERVAL_MAX 8000u
 #define TOO_LONG 8u /* windows: the threads were off their CPUs, or did something else */
