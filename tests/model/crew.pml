@@ -24,13 +24,15 @@
  *   -DISOLATED   the group is: the waiter takes only its tasks
  *   -DCHANGES    capacity is anything from 1 to CAPACITY whenever it is read; without, it is CAPACITY
  *   -DREFUSED    a thread beside the first may not be had
+ *   -DALARMS     a worker that parks may be up by an alarm (rhythm.c)
  *
  * Memory is sequentially consistent, here as in the C: both sides of each argument use sequentially consistent operations.
  *
  * check  safety  -DTHREADS=3 -DCAPACITY=2
  * check  safety  -DTHREADS=3 -DCAPACITY=2 -DISOLATED
  * check  safety  -DTHREADS=3 -DCAPACITY=2 -DCHANGES
- * check  safety  -DTHREADS=4 -DCAPACITY=2 -DREFUSED -DROUNDS=0 -DLOOSE=1 -DLOOSE_OF_0=2
+ * check  safety  -DTHREADS=3 -DCAPACITY=2 -DALARMS
+ * large  safety  -DTHREADS=4 -DCAPACITY=2 -DREFUSED -DROUNDS=0 -DLOOSE=1 -DLOOSE_OF_0=2
  * large  safety  -DTHREADS=4 -DCAPACITY=2
  * large  safety  -DTHREADS=4 -DCAPACITY=3 -DCHANGES
  * large  safety  -DTHREADS=4 -DCAPACITY=2 -DISOLATED -DCHANGES
@@ -46,6 +48,7 @@
  * mutant 9   safety  -DTHREADS=3 -DCAPACITY=2             asleep    who parks leaves SEARCHING set
  * mutant 10  safety  -DTHREADS=3 -DCAPACITY=2             asleep    who parks clears SEARCHING after its last look
  * mutant 11  safety  -DTHREADS=4 -DCAPACITY=2 -DREFUSED -DROUNDS=0 -DLOOSE=1 -DLOOSE_OF_0=2 asleep who could not start a thread does not look for work
+ * mutant 12  safety  -DTHREADS=4 -DCAPACITY=2 -DROUNDS=0 asleep    a call goes to the one that is steered, whether or not it sleeps
  */
 #ifndef ROUNDS
 #define ROUNDS 1
@@ -65,7 +68,7 @@
 
 #include "futex.pml"
 
-#define CALL_CHANNEL 1
+#define CALL_CHANNELS (1 | 16) /* of workers 1 and 2 */
 #define GROUP_CHANNEL 2
 #define NOT_STARTED 4 /* not futexes: waits to be created, */
 #define OUTSIDE 8     /* for loose tasks to be done, or threads to be joined */
@@ -92,13 +95,6 @@ bool refused;
 #define LOOSE_TASK 1
 #define GROUPED_TASK 2
 
-inline announce_to_one(channels)
-{
-	event_changes();
-	futex_wake_one(channels, woke);
-	woke = false
-}
-
 inline announce_to_all(channels)
 {
 	event_changes();
@@ -122,6 +118,27 @@ inline event_changes()
 }
 
 /* ---- calling */
+
+/* Which worker is steered is steer.c's. */
+inline wake_one()
+{
+	event_changes();
+	if
+	:: true
+	:: futex_wake_one(1, woke)
+#if THREADS > 3
+	:: futex_wake_one(16, woke)
+#endif
+	fi;
+#if MUTANT == 12
+	woke = true;
+#endif
+	if
+	:: !woke -> futex_wake_one(CALL_CHANNELS, woke)
+	:: else
+	fi;
+	woke = false
+}
 
 /* capacity_of, room_within */
 inline read_capacity()
@@ -168,7 +185,7 @@ inline crew_call()
 	do
 	:: atomic { nobody_needs_to_come -> break }
 	:: atomic { !nobody_needs_to_come && parked > 0 -> parked--; calls++; awake++; SEARCHING = true };
-		announce_to_one(CALL_CHANNEL);
+		wake_one();
 		break
 	:: atomic { !nobody_needs_to_come && parked == 0 -> skip };
 		if
@@ -263,8 +280,19 @@ inline crew_park(is_done, channels)
 #if MUTANT == 2
 		has_changed[me] = false;
 #endif
+#ifdef ALARMS
+		if
+		:: !retired && me > 0 -> futex_wait_timed(!has_changed[me], channels, result)
+		:: futex_wait(!has_changed[me], channels, result)
+		fi;
+		if
+		:: result == TIMED_OUT -> result = 0; get_up(); break
+		:: else -> result = 0
+		fi
+#else
 		futex_wait(!has_changed[me], channels, result);
 		result = 0
+#endif
 	od;
 	atomic { retired = false; look_around = false }
 }
@@ -377,7 +405,7 @@ inline help()
 	:: atomic { left != 0 && !work_is_visible -> TOUCH };
 		note_waiter();
 		look_around = true;
-		crew_park(left == 0, CALL_CHANNEL | GROUP_CHANNEL)
+		crew_park(left == 0, my_channels | GROUP_CHANNEL)
 	od;
 	if
 	:: searching -> end_search()
@@ -438,7 +466,7 @@ inline worker_main()
 		if
 		/* gsync_crew_retire */
 		:: atomic { awake > capacity -> capacity = 0; retired = true; count_out() };
-			crew_park(closing, CALL_CHANNEL)
+			crew_park(closing, my_channels)
 		:: atomic { awake <= capacity -> capacity = 0 };
 			call_if_visible()
 		fi
@@ -460,7 +488,7 @@ inline worker_main()
 			if
 			:: atomic { searching && work_is_visible -> skip }
 			:: look_around = true;
-				crew_park(closing, CALL_CHANNEL)
+				crew_park(closing, my_channels)
 			fi
 		fi
 	od;
@@ -491,7 +519,7 @@ inline wait_outside_for(condition)
 inline shut_down()
 {
 	atomic { closing = true; futex_wake_all(NOT_STARTED) };
-	announce_to_all(CALL_CHANNEL | GROUP_CHANNEL);
+	announce_to_all(CALL_CHANNELS | GROUP_CHANNEL);
 	wait_outside_for(all_have_ended);
 	assert(!work_is_visible);
 	assert(awake == 0 && parked == 0 && calls == 0)
@@ -500,7 +528,7 @@ inline shut_down()
 active [THREADS] proctype thread()
 {
 	byte me = _pid;
-	byte mine, capacity, result, task, count;
+	byte mine, capacity, result, task, count, my_channels = CALL_CHANNELS;
 	bool searching, retired, look_around, wakes, woke, has_started;
 
 	if
@@ -534,6 +562,10 @@ active [THREADS] proctype thread()
 			fi
 		};
 		asleep[me] == 0;
+		if
+		:: me == 1 -> my_channels = 1
+		:: else -> my_channels = 16
+		fi;
 		if
 		:: started >= me -> worker_main()
 		:: else
