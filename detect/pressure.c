@@ -132,11 +132,9 @@ uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, uint32_t share)
 	return courtesy->refusal_ns;
 }
 
-uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct gsync_usage *after)
+uint32_t gsync_foreign_between(const struct gsync_usage *before, const struct gsync_usage *after)
 {
 	double busy = since(before->busy, after->busy);
-	double idle = since(before->idle, after->idle);
-	double stolen = since(before->stolen, after->stolen);
 	double own = since(before->own, after->own);
 	double all = all_between(before, after);
 	double foreign = busy > own ? busy - own : 0;
@@ -144,9 +142,21 @@ uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct g
 
 	if (all <= 0)
 		return 0;
-	/* A CPU that idles would take whoever waits for one; but what the host takes is gone all the same. */
-	spare = idle * 100 / IDLE_ENOUGH_PERCENT / all;
-	foreign = spare < 1 ? foreign * (1 - spare) / all : 0;
-	stolen = stolen > 0 ? stolen / (busy + stolen) : 0;
-	return (uint32_t)(larger(foreign, larger(stolen, throttled_share(before, after))) * 100);
+	/* A CPU that idles would take whoever waits for one. */
+	spare = since(before->idle, after->idle) * 100 / IDLE_ENOUGH_PERCENT / all;
+	return spare < 1 ? (uint32_t)(foreign * (1 - spare) / all * 100) : 0;
+}
+
+uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct gsync_usage *after)
+{
+	double busy = since(before->busy, after->busy);
+	double stolen = since(before->stolen, after->stolen);
+	uint32_t foreign = gsync_foreign_between(before, after);
+	/* What the host takes is gone, whether a CPU idles or not. */
+	uint32_t gone;
+
+	if (all_between(before, after) <= 0)
+		return 0;
+	gone = (uint32_t)(larger(stolen > 0 ? stolen / (busy + stolen) : 0, throttled_share(before, after)) * 100);
+	return foreign > gone ? foreign : gone;
 }

@@ -29,6 +29,9 @@ bool gsync_usage_read(const struct gsync_source *source, const struct gsync_cpu_
 /* Percent of their time that others took, in this system or outside, while this process could have used it. */
 uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct gsync_usage *after);
 
+/* The part of that which others in this system took. */
+uint32_t gsync_foreign_between(const struct gsync_usage *before, const struct gsync_usage *after);
+
 /* What this process got of all that was used, in percent. */
 uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsync_usage *after);
 

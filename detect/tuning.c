@@ -273,18 +273,24 @@ static void note_throttling(uint32_t percent, uint64_t now)
 		__atomic_store_n(&gsync_live.throttled_until, now + published->tuning.throttled_most, __ATOMIC_RELAXED);
 }
 
-/* BEFORE: the look before this one. What was not tried all the time since then cannot be judged. */
-static void note_courtesy(uint32_t share, uint64_t before, uint64_t now)
+/*
+ * What was not tried since the last look cannot be judged. Where it is the host or a
+ * quota that presses, there is nobody to yield to.
+ */
+static void note_courtesy(const struct gsync_usage *fresh, uint64_t now)
 {
-	const struct gsync_tuning *tuning = &gsync_published()->tuning;
+	const struct gsync_published *published = gsync_published();
 	uint64_t yielded = __atomic_load_n(&gsync_live.yielded, __ATOMIC_RELAXED);
-	uint32_t refusal_ns;
+	uint64_t refusal = 0;
 
-	if (!gsync_is_pressed(tuning) || gsync_others_are_rude(tuning) || (int64_t)(yielded - before) < 0)
+	if (gsync_others_are_rude(&published->tuning))
 		return;
-	refusal_ns = gsync_courtesy_judge(&courtesy, share);
-	if (refusal_ns != 0)
-		__atomic_store_n(&gsync_live.rude_until, now + in_ticks(refusal_ns), __ATOMIC_RELAXED);
+	if (gsync_foreign_between(&usage, fresh) < published->profile.pressure_percent / 2)
+		refusal = published->tuning.pressed_most;
+	else if (gsync_is_pressed(&published->tuning) && (int64_t)(yielded - usage_at) >= 0)
+		refusal = in_ticks(gsync_courtesy_judge(&courtesy, gsync_share_between(&usage, fresh)));
+	if (refusal != 0)
+		__atomic_store_n(&gsync_live.rude_until, now + refusal, __ATOMIC_RELAXED);
 }
 
 static void read_pressure(void)
@@ -301,7 +307,7 @@ static void read_pressure(void)
 	fresh.throttled = load.throttled_ns != GSYNC_UNKNOWN ? load.throttled_ns : 0;
 	now = gsync_ticks();
 	if (usage_at != 0) {
-		note_courtesy(gsync_share_between(&usage, &fresh), usage_at, now);
+		note_courtesy(&fresh, now);
 		note_pressure(gsync_pressure_between(&usage, &fresh), usage_at, now);
 		note_throttling(gsync_throttling_between(&usage, &fresh), now);
 	}
@@ -457,6 +463,8 @@ static void after_fork_child(void)
 	__atomic_store_n(&plain_claim, 0, __ATOMIC_RELAXED);
 	/* A child's CPU time begins at 0, and the claimant may have been about to write it down. */
 	usage_at = 0;
+	courtesy = (struct gsync_courtesy){ 0, 0 };
+	__atomic_store_n(&gsync_live.rude_until, 0, __ATOMIC_RELAXED);
 }
 
 /*

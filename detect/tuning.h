@@ -60,9 +60,10 @@ struct gsync_live {
 	uint64_t pressed_until; /* there is pressure, if this lies ahead; in ticks, 0 = none */
 	uint64_t throttled_until; /* the same, for quotas that stop this process */
 	uint64_t rude_until; /* the same: others take CPUs and do not answer a yield */
-	uint64_t yielded; /* to others, last, in ticks; a race on it loses nothing that counts */
 	uint64_t window; /* of a trial (primitives/solo.c), in ticks; 0 = no trials */
 	uint32_t pressure;	/* percent, for display */
+	/* Written by waiters: a line of its own. */
+	_Alignas(64) uint64_t yielded; /* to others, last, in ticks; a race on it loses nothing that counts */
 };
 
 extern struct gsync_live gsync_live;

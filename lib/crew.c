@@ -38,7 +38,9 @@
  * is up, and so leaves by the same way.
  * (4) A caller that calls nobody because all threads there may be sleep in isolated
  * waits relies on those: what such a wait is for runs, or the waiter takes it
- * itself, and then it looks for work as any other.
+ * itself, and then it looks for work as any other. A task that it could not take,
+ * below another in a worker's deque, is run by that worker, or laid into the
+ * queue, and then the waiter is woken for it.
  *
  * No wake-up is lost: a sleeper reads event, then looks whether it is called, or
  * its group done, and sleeps only while event is what it has read. Whoever calls,
@@ -66,6 +68,8 @@
 
 #define CALL_CHANNELS 0xffu
 #define CALL_CHANNEL_COUNT 8u
+#define HELPERS_CHANNEL 0x100u
+#define GROUP_CHANNELS_FROM 9u
 #define REFUSED_NS 100000000u /* until it is tried again to start a thread */
 
 static uint32_t awake_of(uint64_t crew)
@@ -96,12 +100,12 @@ static bool change(gsync_pool_t *pool, uint64_t *seen, uint64_t to)
 /* Whoever is no worker is called if nobody else sleeps. */
 static uint32_t call_channels(const struct gsync_worker *worker)
 {
-	return worker ? 1u << worker->index % CALL_CHANNEL_COUNT : CALL_CHANNELS;
+	return worker ? 1u << worker->index % CALL_CHANNEL_COUNT : HELPERS_CHANNEL;
 }
 
 static uint32_t group_channel(const gsync_group_t *group)
 {
-	return 1u << (CALL_CHANNEL_COUNT + (uintptr_t)group / sizeof(*group) % (32 - CALL_CHANNEL_COUNT));
+	return 1u << (GROUP_CHANNELS_FROM + (uintptr_t)group / sizeof(*group) % (32 - GROUP_CHANNELS_FROM));
 }
 
 static uint32_t capacity_of(const gsync_pool_t *pool)
@@ -143,7 +147,7 @@ static int create(struct gsync_worker *worker)
 }
 
 /* The caller has counted the new one as awake and searching. */
-static void start_thread(gsync_pool_t *pool, uint32_t capacity)
+static bool start_thread(gsync_pool_t *pool, uint32_t capacity)
 {
 	bool done = false;
 
@@ -166,6 +170,7 @@ static void start_thread(gsync_pool_t *pool, uint32_t capacity)
 		__atomic_fetch_and(&pool->crew, ~SEARCHING, __ATOMIC_SEQ_CST);
 		__atomic_fetch_sub(&pool->crew, AWAKE, __ATOMIC_SEQ_CST);
 	}
+	return done;
 }
 
 /* Not for one that sleeps in an isolated wait: it is a thread of the pool all the same, and will be back. */
@@ -189,8 +194,10 @@ static void wake_one(gsync_pool_t *pool)
 	const struct gsync_worker *chosen = gsync_steer(pool);
 
 	__atomic_fetch_add(&pool->event, 1u, __ATOMIC_SEQ_CST);
-	if (!chosen || gsync_futex_wake(&pool->event, 1, call_channels(chosen), false) == 0)
-		gsync_futex_wake(&pool->event, 1, CALL_CHANNELS, false);
+	if (chosen && gsync_futex_wake(&pool->event, 1, call_channels(chosen), false) > 0)
+		return;
+	if (gsync_futex_wake(&pool->event, 1, CALL_CHANNELS, false) == 0)
+		gsync_futex_wake(&pool->event, 1, HELPERS_CHANNEL, false);
 }
 
 /* Calls one; false when there is nobody to call. ANYWAY: also while another searches. */
@@ -214,8 +221,12 @@ static bool call(gsync_pool_t *pool, bool anyway)
 		} else if (!may_start(pool, capacity)) {
 			return false;
 		} else if (change(pool, &crew, (crew + AWAKE) | SEARCHING)) {
-			start_thread(pool, capacity);
-			return true;
+			if (start_thread(pool, capacity))
+				return true;
+			/* Meanwhile others may have relied on the one who was to search: (2). */
+			if (!gsync_work_is_visible(pool))
+				return false;
+			crew = look(pool);
 		}
 	}
 }

@@ -295,6 +295,8 @@ void gsync_rhythm_waited(struct gsync_rhythm *rhythm, bool in_vain);
 /* It is about to sleep. True: and to be up at the time of ALARM, because work is expected. */
 bool gsync_rhythm_lie_down(struct gsync_rhythm *rhythm, struct timespec *alarm);
 void gsync_rhythm_alarm_rang(struct gsync_rhythm *rhythm);
+/* It is up again, for work or whatever else. */
+void gsync_rhythm_was_called(struct gsync_rhythm *rhythm);
 
 /* ---- worker.c */
 

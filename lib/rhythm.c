@@ -36,6 +36,8 @@
 #define SPARE 0.25
 #define WINDOW 2u /* it waits for so long */
 
+#define SOON 2u /* so long a sleep is two wake-ups for nothing */
+
 #define VAIN_MANY 4u
 #define VAIN_PARTS 8u
 
@@ -141,6 +143,13 @@ bool gsync_rhythm_lie_down(struct gsync_rhythm *rhythm, struct timespec *alarm)
 	rhythm->up = rhythm->lay_down + wait + tuning.pool;
 	*alarm = gsync_deadline_in((uint64_t)((double)wait / tuning.ticks_per_ns));
 	return true;
+}
+
+void gsync_rhythm_was_called(struct gsync_rhythm *rhythm)
+{
+	/* Had it spun a little longer it need not have slept. */
+	if (gsync_ticks() - rhythm->lay_down < SOON * gsync_tuning().pool)
+		rhythm->vain = 0;
 }
 
 void gsync_rhythm_alarm_rang(struct gsync_rhythm *rhythm)

@@ -199,11 +199,17 @@ struct gsync_worker *gsync_steer(gsync_pool_t *pool)
 	find_places(pool, started, here, &places);
 	chosen = choose(pool, started, &places);
 	if (chosen) {
+		bool taken;
+
 		gsync_mutex_lock(&chosen->bed.mutex);
-		if (chosen->bed.taken)
+		taken = chosen->bed.taken;
+		if (taken)
 			steer(&chosen->bed, &places, here);
 		__atomic_store_n(&chosen->bed.taken, false, __ATOMIC_RELAXED);
 		gsync_mutex_unlock(&chosen->bed.mutex);
+		/* Another caller was faster. */
+		if (!taken)
+			chosen = NULL;
 	}
 	gsync_manners_give_back(&manners);
 	return chosen;

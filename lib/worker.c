@@ -73,6 +73,22 @@ static bool take_from_queue(gsync_pool_t *pool, struct gsync_worker *worker, str
 	return true;
 }
 
+/*
+ * Puts a task where all can take it. One that waits for its group, and for nothing
+ * else, may have looked for it in vain, because it lay below another, and sleep.
+ */
+static bool lay_open(gsync_pool_t *pool, const struct gsync_task *task)
+{
+	bool isolated = task->group && (task->group->flags & GSYNC_GROUP_ISOLATED) != 0;
+
+	if (gsync_queue_put(&pool->queue, task, false, true) != 0)
+		return false;
+	/* By the address: the group may be over. */
+	if (isolated)
+		gsync_crew_wake_group(pool, task->group);
+	return true;
+}
+
 /* Where the others' tasks stand in the way they go to the queue: nobody may be there to steal them. */
 static bool take_of_group(gsync_pool_t *pool, struct gsync_worker *worker, const gsync_group_t *group,
 			  struct gsync_task *task)
@@ -80,7 +96,7 @@ static bool take_of_group(gsync_pool_t *pool, struct gsync_worker *worker, const
 	while (worker && gsync_deque_pop(&worker->deque, task)) {
 		if (task->group == group)
 			return true;
-		if (gsync_queue_put(&pool->queue, task, false, true) != 0) {
+		if (!lay_open(pool, task)) {
 			gsync_deque_push(&worker->deque, task);
 			break;
 		}
@@ -207,6 +223,8 @@ static bool rest(struct gsync_worker *worker, bool searching)
 	searching = gsync_crew_park(pool, NULL, searching, false, expecting ? &alarm : NULL);
 	if (expecting && !searching)
 		gsync_rhythm_alarm_rang(&worker->rhythm);
+	else
+		gsync_rhythm_was_called(&worker->rhythm);
 	return searching;
 }
 

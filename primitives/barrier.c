@@ -162,7 +162,8 @@ static bool spin(gsync_barrier_t *barrier, uint32_t phase)
 	while (!ended && gsync_spin_again(&spin));
 	for (; !ended && yields < tuning.barrier_yields && gsync_spin_yield(); yields++) {
 		ended = has_ended(look(barrier), phase);
-		gsync_look_if_due(gsync_ticks(), true);
+		if (!ended)
+			gsync_look_if_due(gsync_ticks(), true);
 	}
 	/* Beside others nobody yields: that is soon over, and no bad luck. */
 	if (!crowded || yields > 0)

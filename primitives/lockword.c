@@ -253,7 +253,8 @@ static bool spin(gsync_lockword_t *lock, struct waiter *self)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
 	bool pressed = gsync_is_pressed(&tuning);
-	bool yields = !pressed || !gsync_others_are_rude(&tuning);
+	/* What others do with a CPU that they are given may take longer than a deadline allows. */
+	bool yields = !pressed || (!self->timed && !gsync_others_are_rude(&tuning));
 	struct gsync_spin spin;
 
 	gsync_spin_start(&spin, patience(&tuning, self, !yields), tuning.backoff);
@@ -272,7 +273,7 @@ static bool spin(gsync_lockword_t *lock, struct waiter *self)
 		if ((seen & G) != 0 || (yields && should_make_room(&spin, &tuning, pressed))) {
 			gsync_spin_make_room(&spin, self->timed ? UINT64_MAX : tuning.spin / WHILES_PER_PATIENCE);
 			/* Who yields well need never sleep; but that may be news. */
-			if (!self->timed)
+			if (!self->timed && !self->has_slept)
 				gsync_look_if_due(gsync_ticks(), true);
 		}
 	} while (gsync_spin_again(&spin));
@@ -462,7 +463,7 @@ static bool await_taker(gsync_lockword_t *lock, uint32_t seen, struct waiter *se
 
 	/* A wake-up was spent on this thread: it stands for the others now. */
 	self->has_slept |= sleep == GSYNC_SLEEP_WOKEN;
-	self->overdue = sleep == GSYNC_SLEEP_TIMED_OUT;
+	self->overdue = sleep == GSYNC_SLEEP_TIMED_OUT && !is_deadline;
 	return sleep == GSYNC_SLEEP_TIMED_OUT && is_deadline;
 }
 

@@ -177,6 +177,8 @@ void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn tur
 
 	if (own && (word & (GSYNC_SOLO | GSYNC_MEASURED)) == GSYNC_MEASURED)
 		__atomic_store_n(&trial->waits, __atomic_load_n(&trial->waits, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+	if (window == 0 && (word & GSYNC_SOLO) != 0)
+		clear(lock, GSYNC_SOLO);
 	/* Read without the entry: a value that is another lock's, or torn, only shifts a trial. */
 	if (window == 0 || ((word & (GSYNC_SOLO | GSYNC_MEASURED)) == 0 &&
 			    gsync_lies_ahead(__atomic_load_n(&trial->next, __ATOMIC_RELAXED), now, INTERVAL_MAX * window)))

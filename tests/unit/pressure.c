@@ -168,6 +168,19 @@ static void a_quota_that_is_used_up_presses(void **state)
 	assert_int_equal(gsync_pressure_between(&before, &after), 75);
 }
 
+static void what_the_host_or_a_quota_takes_no_other_has(void **state)
+{
+	struct gsync_usage before = { .busy = 1000 };
+	struct gsync_usage after = { .busy = 1200, .stolen = 800, .own = 200 };
+
+	(void)state;
+	assert_int_equal(gsync_foreign_between(&before, &after), 0);
+	assert_int_equal(gsync_pressure_between(&before, &after), 80);
+	after.stolen = 0;
+	after.own = 100;
+	assert_int_equal(gsync_foreign_between(&before, &after), 50);
+}
+
 static void a_share_is_of_what_was_used(void **state)
 {
 	struct gsync_usage before = { .busy = 1000, .own = 100 };
@@ -253,6 +266,7 @@ int main(void)
 		cmocka_unit_test(foreign_work_presses_only_while_no_cpu_idles),
 		cmocka_unit_test(what_the_host_takes_presses_always),
 		cmocka_unit_test(a_quota_that_is_used_up_presses),
+		cmocka_unit_test(what_the_host_or_a_quota_takes_no_other_has),
 		cmocka_unit_test(a_share_is_of_what_was_used),
 		cmocka_unit_test(who_never_yields_is_met_with_less_and_less_courtesy),
 		cmocka_unit_test(courtesy_that_is_answered_goes_on),
