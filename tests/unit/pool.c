@@ -774,6 +774,65 @@ static void a_child_finds_its_parents_pools_dead(void **state)
 	assert_int_equal(runs, 1);
 }
 
+/* Main runs GATE; one worker waits for INNER, whose task waits, on the other, for OUTER. */
+struct buried {
+	gsync_pool_t *pool;
+	gsync_group_t outer, inner;
+	struct gate gate;
+	uint32_t begun, others;
+};
+
+static void open_the_gate(void *argument)
+{
+	struct buried *buried = argument;
+
+	open_gate(&buried->gate);
+}
+
+static void bury(void *argument)
+{
+	struct buried *buried = argument;
+
+	__atomic_store_n(&buried->begun, 1u, __ATOMIC_RELEASE);
+	/* The older one comes first where others steal. */
+	assert_int_equal(gsync_pool_submit(buried->pool, count_up, &buried->others), 0);
+	assert_int_equal(gsync_group_spawn(&buried->inner, open_the_gate, buried), 0);
+	test_until_set(&buried->gate.inside, 1);
+	for (int i = 0; i < 1000 && (__atomic_load_n(&buried->pool->crew, __ATOMIC_RELAXED) & 0xffff) != 2; i++)
+		test_sleep_ms(1);
+	assert_int_equal(gsync_group_wait(&buried->outer), 0);
+}
+
+static void wait_for_what_is_buried(void *argument)
+{
+	struct buried *buried = argument;
+
+	assert_int_equal(gsync_group_spawn(&buried->inner, bury, buried), 0);
+	test_until_set(&buried->begun, 1);
+	assert_int_equal(gsync_group_wait(&buried->inner), 0);
+}
+
+/* It lay below another task, and goes to the queue while the waiter sleeps: that must be told. */
+static void an_isolated_waiter_is_woken_for_a_task_that_it_could_not_steal(void **state)
+{
+	struct buried buried = { .pool = NULL };
+
+	(void)state;
+	pretend_cpus(2);
+	buried.pool = make(NULL);
+	gsync_group_init(&buried.outer, buried.pool, GSYNC_GROUP_ISOLATED);
+	gsync_group_init(&buried.inner, buried.pool, GSYNC_GROUP_ISOLATED);
+	assert_int_equal(gsync_pool_submit(buried.pool, wait_for_what_is_buried, &buried), 0);
+	test_until_set(&buried.begun, 1);
+	gsync_self.depth = UINT32_MAX;
+	assert_int_equal(gsync_group_spawn(&buried.outer, stand_at, &buried.gate), 0);
+	gsync_self.depth = 0;
+	assert_int_equal(gsync_group_wait(&buried.outer), 0);
+	assert_int_equal(gsync_pool_destroy(buried.pool), 0);
+	assert_int_equal(buried.others, 1);
+	pretend_cpus(WORKERS);
+}
+
 /* ---- parts */
 
 static void a_deque_gives_the_youngest_to_its_owner_and_the_oldest_to_thieves(void **state)
@@ -832,6 +891,7 @@ int main(void)
 		cmocka_unit_test_setup(an_isolated_wait_runs_nothing_else, four_cpus),
 		cmocka_unit_test_setup(an_isolated_wait_of_a_worker_puts_the_others_tasks_aside, four_cpus),
 		cmocka_unit_test_setup(a_thread_that_waits_within_a_wait_counts_once, four_cpus),
+		cmocka_unit_test_setup(an_isolated_waiter_is_woken_for_a_task_that_it_could_not_steal, four_cpus),
 		cmocka_unit_test_setup(what_a_cancelled_group_has_not_begun_is_dropped, four_cpus),
 		cmocka_unit_test_setup(shutdown_drains_or_drops, four_cpus),
 		cmocka_unit_test_setup(whoever_waits_learns_that_a_task_was_dropped, four_cpus),
