@@ -153,7 +153,7 @@ static bool grace_period(void)
 	if (relies_on_membarrier && call_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0)
 		return false;
 	urcu_bp_synchronize_rcu();
-	__tsan_acquire(&gsync_live);
+	__tsan_acquire(GSYNC_READERS);
 	return true;
 }
 
@@ -398,7 +398,7 @@ void gsync_profile_of_process(struct gsync_profile *profile, struct gsync_reason
 	*profile = gsync_published()->profile;
 	if (reasons)
 		*reasons = gsync_published()->reasons;
-	__tsan_release(&gsync_live);
+	__tsan_release(GSYNC_READERS);
 	urcu_bp_read_unlock();
 	errno = caller_errno;
 }

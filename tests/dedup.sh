@@ -255,8 +255,8 @@ fi
 truncate -s 64G endless
 for engine in "${engines[@]}"; do
 	for signal in INT TERM HUP; do
-		# In a shell's background SIGINT is ignored, and would stay so.
-		env --default-signal=INT "$dedup" compress --engine $engine endless room/output >out 2>err &
+		# In the background SIGINT is ignored, under nohup SIGHUP, and would stay so.
+		env --default-signal=INT,TERM,HUP "$dedup" compress --engine $engine endless room/output >out 2>err &
 		child=$!
 		for ((i = 0; i < 200; i++)); do
 			[ -z "$(ls room)" ] || break
