@@ -67,7 +67,7 @@ bool gsync_usage_read(const struct gsync_source *source, const struct gsync_cpu_
 	}
 	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own) != 0)
 		return false;
-	out->own = (uint64_t)own.tv_sec * 1000000000u + (uint64_t)own.tv_nsec;
+	out->own = gsync_timespec_ns(&own);
 	return true;
 }
 

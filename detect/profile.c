@@ -82,12 +82,16 @@ static struct gsync_choice repair(const struct gsync_conditions *conditions)
 	return (struct gsync_choice){ 2000000, "rare enough to cost nothing, soon enough not to be noticed" };
 }
 
+/* Of a wake-up, trusted or not, for rules that only need its order of magnitude. */
+static double wake_price(const struct gsync_conditions *conditions)
+{
+	return clamp(conditions->calibration.wake_ns, 5e3, 100e3);
+}
+
 /* A vCPU that is woken may take so long, and throughput is not what it will be until then. */
 static struct gsync_choice trial(const struct gsync_conditions *conditions)
 {
-	double price = clamp(conditions->calibration.wake_ns, 5e3, 100e3);
-
-	return (struct gsync_choice){ (uint32_t)clamp(8 * price, 150e3, 800e3),
+	return (struct gsync_choice){ (uint32_t)clamp(8 * wake_price(conditions), 150e3, 800e3),
 				      "eight times the price of a wake-up, 150 to 800 us: until then those are awake or asleep "
 				      "who are to be" };
 }
@@ -137,9 +141,7 @@ static struct gsync_choice pool(const struct gsync_conditions *conditions)
 /* Also where nobody spins: it may be a pool of more workers than CPUs. */
 static struct gsync_choice share(const struct gsync_conditions *conditions)
 {
-	double price = clamp(conditions->calibration.wake_ns, 5e3, 100e3);
-
-	return (struct gsync_choice){ (uint32_t)(2 * price),
+	return (struct gsync_choice){ (uint32_t)(2 * wake_price(conditions)),
 				      "twice the price of a wake-up, 5 to 100 us: of less work the one who is woken gets too "
 				      "little to pay for it" };
 }

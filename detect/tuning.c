@@ -32,7 +32,7 @@
 #define SLOTS 8
 #define LOOKS_PER_CPUS 6u
 #define SLOW_YIELD_NS 500000u
-#define RECESS_NS 10000000u /* until pressure, which forbids yields altogether, has been noticed */
+#define RECESS_NS 10000000u /* until pressure has been noticed, from where on other rules hold */
 #define THROTTLED_NS 400000000u /* some periods of a quota */
 #define BLIND_RECESS_NS 100000000u /* where it cannot be */
 

@@ -166,10 +166,8 @@ static bool start_thread(gsync_pool_t *pool, uint32_t capacity)
 			gsync_near_bind(worker->thread, worker->index);
 	}
 	gsync_mutex_unlock(&pool->starting);
-	if (!done) {
-		__atomic_fetch_and(&pool->crew, ~SEARCHING, __ATOMIC_SEQ_CST);
-		__atomic_fetch_sub(&pool->crew, AWAKE, __ATOMIC_SEQ_CST);
-	}
+	if (!done)
+		gsync_crew_quit(pool, true);
 	return done;
 }
 

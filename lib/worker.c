@@ -174,11 +174,6 @@ bool gsync_work_wait(const gsync_pool_t *pool, const gsync_group_t *group, uint6
 	return false;
 }
 
-static void note_cpu(struct gsync_worker *worker)
-{
-	__atomic_store_n(&worker->cpu, (uint32_t)sched_getcpu(), __ATOMIC_RELAXED);
-}
-
 /*
  * Now and then between two tasks, for who is busy never waits: has the machine
  * changed, and if so, is this worker one too many, or could one more help?
@@ -235,7 +230,7 @@ void *gsync_worker_main(void *argument)
 	bool searching = true;
 
 	gsync_self.worker = worker;
-	note_cpu(worker);
+	gsync_steer_get_up(worker);
 	for (;;) {
 		if (is_one_too_many(worker, searching))
 			searching = gsync_crew_park(pool, NULL, false, true, NULL);

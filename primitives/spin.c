@@ -66,25 +66,29 @@ static bool strangers_ran(const struct gsync_tuning *tuning, uint64_t now)
 	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
 		return true;
 	__atomic_store_n(&looked_at, now, __ATOMIC_RELAXED);
-	own = (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+	own = gsync_timespec_ns(&used);
 	own -= __atomic_exchange_n(&used_then, own, __ATOMIC_RELAXED);
 	return (double)own * tuning->ticks_per_ns * 100 < (double)since * tuning->usable_cpus * OWN_PERCENT;
+}
+
+static bool yield_to_own(const struct gsync_tuning *tuning, uint64_t before)
+{
+	uint64_t after;
+
+	if (gsync_lies_ahead(__atomic_load_n(&recess_end, __ATOMIC_RELAXED), before, tuning->yield_recess))
+		return false;
+	sched_yield();
+	after = gsync_ticks();
+	if (after - before > tuning->slow_yield && strangers_ran(tuning, after))
+		__atomic_store_n(&recess_end, after + tuning->yield_recess, __ATOMIC_RELAXED);
+	return true;
 }
 
 bool gsync_spin_yield(void)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	uint64_t before = gsync_ticks();
-	uint64_t after;
 
-	if (gsync_is_pressed(&tuning) ||
-	    gsync_lies_ahead(__atomic_load_n(&recess_end, __ATOMIC_RELAXED), before, tuning.yield_recess))
-		return false;
-	sched_yield();
-	after = gsync_ticks();
-	if (after - before > tuning.slow_yield && strangers_ran(&tuning, after))
-		__atomic_store_n(&recess_end, after + tuning.yield_recess, __ATOMIC_RELAXED);
-	return true;
+	return !gsync_is_pressed(&tuning) && yield_to_own(&tuning, gsync_ticks());
 }
 
 __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
@@ -104,7 +108,7 @@ void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most)
 	uint64_t before = gsync_ticks();
 	uint64_t took = 0;
 
-	if (gsync_is_pressed(&tuning) ? yield_to_others(&tuning, before) : gsync_spin_yield())
+	if (gsync_is_pressed(&tuning) ? yield_to_others(&tuning, before) : yield_to_own(&tuning, before))
 		took = gsync_ticks() - before;
 	gsync_turn_began = before + took;
 	if (took > charge_most)

@@ -174,6 +174,15 @@ std::uint64_t gsync_clock_doubtful_ns(void)
 
 /* ---- the threads */
 
+static void begin_execution(cell_t *cell)
+{
+	cells = cell;
+	word_count = 0;
+	word_count = client_init(words);
+	for (std::size_t i = 0; i < word_count; i++)
+		cell[i].store(0, rl::mo_relaxed, $);
+}
+
 #ifdef IS_barrier
 
 struct check : rl::test_suite<check, THREADS> {
@@ -182,11 +191,7 @@ struct check : rl::test_suite<check, THREADS> {
 
 	void before()
 	{
-		cells = cell;
-		word_count = 0;
-		word_count = client_init(words);
-		for (std::size_t i = 0; i < word_count; i++)
-			cell[i].store(0, rl::mo_relaxed, $);
+		begin_execution(cell);
 		for (unsigned i = 0; i < THREADS; i++)
 			written[i]($) = 0;
 	}
@@ -211,11 +216,7 @@ struct check : rl::test_suite<check, THREADS> {
 
 	void before()
 	{
-		cells = cell;
-		word_count = 0;
-		word_count = client_init(words);
-		for (std::size_t i = 0; i < word_count; i++)
-			cell[i].store(0, rl::mo_relaxed, $);
+		begin_execution(cell);
 		data($) = 0;
 	}
 
