@@ -106,14 +106,15 @@ static struct gsync_choice eager(const struct gsync_conditions *conditions)
 static struct gsync_choice yield(const struct gsync_conditions *conditions)
 {
 	(void)conditions;
-	return (struct gsync_choice){ 50000, "a yield among our own threads is a context switch, cheaper than a wake-up; "
-					     "but it burns CPU" };
+	return (struct gsync_choice){ 200000, "who would have to be woken soon had better let others run meanwhile: that takes "
+					      "a switch, not a wake-up" };
 }
 
 static struct gsync_choice yield_places(const struct gsync_conditions *conditions)
 {
-	(void)conditions;
-	return (struct gsync_choice){ 8, "who stands further back would yield in vain most of the time" };
+	return (struct gsync_choice){ (uint32_t)(16 * clamp(conditions->usable_cpus, 1, 1024)),
+				      "16 for each usable CPU: the more take turns at yielding, the longer until it is the "
+				      "right one's" };
 }
 
 static struct gsync_choice barrier(const struct gsync_conditions *conditions)
@@ -188,7 +189,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "trial_ns", 0, NS_MOST, "ns, a mutex or spinlock tries each way, one alone or taking turns; 0 = turns only", trial },
 	{ "near_ns", 0, NS_MOST, "ns, the next in line of an oticket spins; each further back half of it", patience },
 	{ "eager", 0, 31, "waiters of an oticket beyond the next are woken ahead of their turn", eager },
-	{ "yield_ns", 0, NS_MOST, "ns, waiters of an oticket yield before they sleep, when CPUs are short", yield },
+	{ "yield_ns", 0, NS_MOST, "ns, an oticket's waiter yields if its turn is likely to come sooner, when CPUs are short", yield },
 	{ "yield_places", 0, 1000000, "places from its turn a waiter must be for that", yield_places },
 	{ "barrier_ns", 0, NS_MOST, "ns, a barrier spins when all participants can have a CPU", barrier },
 	{ "barrier_yields", 0, 1000000, "yields, after that or instead, before it sleeps", barrier_yields },

@@ -143,31 +143,67 @@ static uint64_t budget(gsync_oticket_t *lock, const struct gsync_tuning *tuning,
 	return tuning->near >> (places - 1);
 }
 
+/* Yields to the next thread and back: about this. */
+#define SWITCH_NS 2000u
+
+/* How long until a turn that is PLACES away, if sections last as long as they did lately. */
+static uint64_t expected_wait(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t places)
+{
+	uint64_t turn = __atomic_load_n(&lock->held, __ATOMIC_RELAXED) + (uint64_t)(SWITCH_NS * tuning->ticks_per_ns);
+
+	return places * turn;
+}
+
+/* Whether all that are PLACES before TICKET may be on a CPU, as far as that can be seen: the holder has begun. */
+static bool is_served(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket, uint32_t places)
+{
+	return places < tuning->usable_cpus && __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) == ticket - places;
+}
+
 /*
- * Spins while that makes sense; each turn that passes renews the patience. In a
- * crowd those who are soon to come yield instead, for a while: the CPU goes to
- * the one they wait for, and nobody has to be woken. True when it is TICKET's turn.
+ * In a crowd who is soon to come stays awake while the queue moves: it lets others
+ * run, so that the CPU goes to the one it waits for, and nobody has to be woken. But
+ * the next to come, while the holder is seen at work, spins for about as long as
+ * yielding would take: so each CPU has somebody at hand when the turn comes to it.
+ * STANDS: how long the queue has not moved. False when it is better to sleep.
  */
+static bool stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket, uint32_t places,
+		    uint64_t stands)
+{
+	if (places > tuning->yield_places || stands >= tuning->yield ||
+	    expected_wait(lock, tuning, places) > tuning->yield || !is_crowded(lock, tuning, ticket, places))
+		return false;
+	if (!is_served(lock, tuning, ticket, places) || stands > (uint64_t)(2 * SWITCH_NS * tuning->ticks_per_ns))
+		return gsync_spin_yield();
+	gsync_pause();
+	return true;
+}
+
+/* Spins while that makes sense; each turn that passes renews the patience. True when it is TICKET's turn. */
 static bool spin(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	uint64_t began = gsync_ticks();
+	uint64_t moved = gsync_ticks(); /* when the queue did */
 	uint32_t places = distance(lock, ticket);
 	struct gsync_spin spin;
 
 	gsync_spin_start(&spin, budget(lock, &tuning, ticket, places), 1);
 	for (;;) {
-		uint32_t now;
+		uint64_t now = gsync_ticks();
+		uint32_t left;
 
 		if (is_turn(lock, ticket))
 			return true;
-		now = distance(lock, ticket);
-		if (now != places) {
-			places = now;
+		left = distance(lock, ticket);
+		if (left != places) {
+			places = left;
+			moved = now;
 			gsync_spin_start(&spin, budget(lock, &tuning, ticket, places), 1);
 		}
-		if (places <= tuning.yield_places && gsync_ticks() - began < tuning.yield &&
-		    is_crowded(lock, &tuning, ticket, places) && gsync_spin_yield()) {
+		/* The queue may move on for long. */
+		if (deadline && gsync_deadline_passed(deadline))
+			return false;
+		if (stay_up(lock, &tuning, ticket, places, now - moved)) {
 			/* Who yields well need never sleep; but that may be news. */
 			gsync_look_if_due(gsync_ticks(), deadline == NULL);
 			continue;
@@ -230,6 +266,8 @@ static int wait_for_turn(gsync_oticket_t *lock, uint32_t ticket, const struct ti
 			return ETIMEDOUT;
 	}
 	__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELEASE);
+	lock->heir = ticket + 1;
+	lock->entered = (uint32_t)gsync_ticks();
 	return 0;
 }
 
@@ -293,14 +331,33 @@ static uint32_t sleepers_behind(gsync_oticket_t *lock, uint32_t heir, uint32_t e
 	return asleep;
 }
 
+#define MEMORY 8 /* turns, of how long the lock was held */
+
+/* Called by the holder, whose heir HEIR is. If it had to wait others will have to wait for such as this. */
+static void note_held(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t heir)
+{
+	uint32_t held = (uint32_t)gsync_ticks() - lock->entered;
+	uint32_t average = __atomic_load_n(&lock->held, __ATOMIC_RELAXED);
+
+	if (lock->heir != heir)
+		return;
+	/* One that was off its CPU says little about the next. */
+	if (held > tuning->yield)
+		held = (uint32_t)tuning->yield;
+	__atomic_store_n(&lock->held, average - average / MEMORY + held / MEMORY, __ATOMIC_RELAXED);
+}
+
 void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 {
+	const struct gsync_tuning tuning = gsync_tuning();
 	uint32_t heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1;
 	bool shared = is_shared(lock);
-	uint32_t ahead = sleepers_behind(lock, heir, gsync_tuning().eager);
+	uint32_t ahead = sleepers_behind(lock, heir, tuning.eager);
 	bool slept;
-	uint32_t served = give_turn(lock, heir, &slept);
+	uint32_t served;
 
+	note_held(lock, &tuning, heir);
+	served = give_turn(lock, heir, &slept);
 	if (slept)
 		wake(lock, served, shared);
 	for (uint32_t k = 0; ahead >> k != 0; k++)

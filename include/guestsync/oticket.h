@@ -51,9 +51,12 @@ typedef struct gsync_oticket {
 	uint32_t next;	  /* the next ticket to draw */
 	uint32_t serving; /* the ticket that holds the lock, or held it last; written by its holder */
 	uint32_t flags;
+	uint32_t heir;	  /* the ticket after the last that had to wait, ... */
+	uint32_t entered; /* when that got the lock, and */
+	uint32_t held;	  /* how long such have held it lately, on average; both in ticks */
 } gsync_oticket_t;
 
-#define GSYNC_OTICKET_INIT { { 0, 0, 0, 0 }, 0, 0, 0 }
+#define GSYNC_OTICKET_INIT { { 0, 0, 0, 0 }, 0, 0, 0, 0, 0, 0 }
 
 GSYNC_STATIC_ASSERT(sizeof(gsync_oticket_t) <= 64, "one cache line");
 
