@@ -43,7 +43,7 @@ const struct gsync_published gsync_untuned = {
 		.pressed_spin = 20000,
 		.spin_floor = 20000,
 		.near = 20000,
-		.fair = 1000000,
+		.fair = 500000,
 		.yield = 200000,
 		.barrier = 20000,
 		.pool = 20000,
@@ -182,7 +182,7 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->throttled_most = (uint64_t)(THROTTLED_NS * ticks_per_ns);
 	out->rude_most = (uint64_t)(GSYNC_REFUSAL_NS_MOST * ticks_per_ns);
 	out->repair_ns = profile->repair_ns;
-	out->turn_ns = profile->fair_ns;
+	out->turn_ns = 2 * profile->fair_ns;
 	out->ticks_per_ns = ticks_per_ns;
 	out->backoff = backoff < 1 ? 1 : backoff > 1000 ? 1000 : (uint32_t)backoff;
 	out->eager = profile->eager;
