@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one table of locks: ours and the peers they are compared with. Benchmark,
- * unit tests, ThreadSanitizer runs and model checks all go through it, so that
- * a lock that is entered here is measured and tested alike.
+ * The one table of locks: ours and the peers they are compared with. Benchmark
+ * and unit tests, also those under the sanitizers and in the guest, go through it,
+ * so that a lock that is entered here is measured and tested alike.
  *
  *     const struct bench_lock *kind = bench_lock_find("gsync_mutex");
  *     struct bench_object object;               // any bytes: init makes it a lock

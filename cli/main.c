@@ -15,7 +15,7 @@ static const struct command {
 } commands[] = {
 	{ "detect", cli_detect, "what machine this is, and how long a waiter should spin on it" },
 	{ "calibrate", cli_calibrate, "what waiting costs here, and how far that can be trusted" },
-	{ "bench", cli_bench, "measure locks and barriers, ours and others', on this machine" },
+	{ "bench", cli_bench, "measure locks, barriers and parallel loops, ours and others'" },
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

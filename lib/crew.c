@@ -16,10 +16,14 @@
  *   parked - 1, awake + 1                         a sleeper gets up because its group is done, or it found something
  *                                                 after all, or for its alarm; where parked is 0 it is one of those
  *                                                 called: calls - 1
- *   awake - 1, parked + 1, SEARCHING = 0          who has found nothing, before it sleeps
- *   SEARCHING, 0 to 1                             an awake worker that found nothing at once
+ *   awake - 1, parked + 1, SEARCHING = 0          who has found nothing, or is one too many, before it sleeps; SEARCHING
+ *                                                 only if it was the one
+ *   SEARCHING, 0 to 1                             an awake worker that found nothing at once; calls for an eager loop, whether
+ *                                                 or not somebody searches
  *   SEARCHING, 1 to 0                             the one who searches has found something, or sleeps, or leaves
  *   awake + 1, awake - 1                          a foreign thread begins and ends to help
+ *   awake - 1, awake + 1                          who sleeps in an isolated wait, or for the last of its loop, and is up again
+ *   awake - 1                                     a worker ends, or could not be started
  *
  * So few wake-ups are made: while one searches nobody else is called, however
  * much work comes; whoever finds something stops searching and, if there is more,

@@ -2,7 +2,8 @@
 /*
  * A worker's own tasks: the owner pushes and pops at the bottom, thieves take
  * from the top. After Chase and Lev, "Dynamic Circular Work-Stealing Deque", but
- * of a fixed size: who finds it full runs the task instead, so memory is bounded.
+ * of a fixed size: who finds it full puts the task into the queue, where there may
+ * be a limit, and others take it from there.
  *
  * Tasks top … bottom - 1 are there, at their number modulo the size. Both only
  * grow, but for the owner's pop, which takes bottom back by one and gives it back

@@ -68,7 +68,8 @@
  * waiter that cannot have its turn, time after time, ends solo.
  *
  * Fork. The child inherits P, but not the guard. So P is a number that a process
- * does not share with its ancestors; a waiter that finds another's takes it for 0.
+ * does not share with its nearest ancestors (detect/process.h); a waiter that finds
+ * another's takes it for 0.
  * Where no such number is to be had P stays 0, and every waiter that sets W is a
  * guard: more sleepers have a timeout than need one, and (4) holds all the more.
  *

@@ -123,9 +123,10 @@ grep -ohE '^\.Xr (gsync|guestsync)[a-z0-9_-]* [0-9]' man/* | sort -u | while rea
 done >"$work/dangling"
 [ ! -s "$work/dangling" ] || flunk "no such page:" $(cat "$work/dangling")
 
-for document in *.md; do
+for document in *.md docs/*.md; do
 	for target in $(grep -oE '\]\([^):#]+' "$document" | sed 's/^](//'); do
-		[[ $target = http* ]] || [ -e "$target" ] || flunk "$document leads to $target, which is not there"
+		[[ $target = http* ]] || [ -e "${document%"${document##*/}"}$target" ] ||
+			flunk "$document leads to $target, which is not there"
 	done
 done
 

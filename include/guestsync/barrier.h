@@ -13,8 +13,9 @@
  * sleeps, and the last to arrive wakes all by one system call.
  *
  *                      may block  may spin  signal handler  after fork
- *   wait               yes        yes       no              not in the child
- *   destroy            yes, until all who were released have left wait
+ *   wait               yes        yes       no              not in the child, unless it is process-shared
+ *   destroy            yes (*)    no        no              as wait
+ *   (*) until all who were released have left wait
  *
  * A barrier may be destroyed, and its memory freed, as soon as any wait has
  * returned: destroy waits for the threads that are still on their way out (for

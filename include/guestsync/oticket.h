@@ -34,7 +34,8 @@
  * some 16000, those who wait poll about every millisecond.
  *
  * Not guaranteed: speed. Once more threads wait than there are CPUs, every
- * hand-over in order costs a context switch; gsync_mutex does not pay that.
+ * hand-over in order costs a context switch; gsync_mutex does not pay that. Nor
+ * robustness against the death of a process that holds a shared lock or waits for it.
  */
 #ifndef GUESTSYNC_OTICKET_H
 #define GUESTSYNC_OTICKET_H

@@ -63,6 +63,7 @@
  *   group_wait           yes        yes       of this pool    no              ECHILD, if tasks are missing
  *   group_cancel         no         no        no              yes             yes
  *   (*) the first use of a pool in a process measures the machine: some milliseconds
+ *   Not counted: the pool's own mutexes, which are held for moments, and the start of a thread.
  *
  * Where a call runs tasks it may run any of the pool's, in the calling thread.
  * So do not hold a lock that a task takes across group_wait, group_spawn or
