@@ -48,6 +48,9 @@ same 'calls' "$calls" "$(for page in man/*.3; do names_of "$page"; done)"
 twice=$(for page in man/*.3; do names_of "$page"; done | sort | uniq -d)
 [ -z "$twice" ] || flunk "in more than one page: $twice"
 
+same 'guestsync(7), its references' "$(ls man/*.3 | sed 's/.*man.//; s/\.3$//')" \
+	"$(section 'SEE ALSO' man/guestsync.7 | sed -n 's/^\.Xr \([a-z_]*\) 3.*/\1/p')"
+
 # literal SECTION PAGE: its C code
 literal() {
 	section "$1" "$2" | awk '/^\.Bd -literal/ { inside = 1; next } /^\.Ed/ { inside = 0 } inside' | sed 's/\\&//g; s/\\e/\\/g'
