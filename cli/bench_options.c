@@ -6,11 +6,9 @@
  */
 #include "cli/bench_options.h"
 
-#include <getopt.h>
-#include <string.h>
-
 #include "cli/cli.h"
 #include "cli/grid.h"
+#include "cli/options.h"
 
 #define DEFAULT_SECONDS "0.2"
 #define DEFAULT_ROUNDS "3"
@@ -22,8 +20,6 @@ struct texts {
 	const char *kind, *locks, *threads, *cs, *think, *seconds, *rounds, *scenario, *format, *pin, *every, *body;
 	const char *measuring; /* the last option given that says what to measure */
 };
-
-#define MEASURING "ltkcisrenvab" /* their letters below */
 
 /* ---- kinds */
 
@@ -175,50 +171,35 @@ static int resolve(struct cli_bench_options *options, const struct texts *texts,
 	return status;
 }
 
-static int collect(struct cli_bench_options *options, struct texts *texts, int argc, char **argv)
+static int collect(struct cli_bench_options *options, struct texts *texts, int argc, char **argv,
+		   struct bench_error *error)
 {
-	static const struct option known[] = {
-		{ "kind", required_argument, NULL, 'k' },    { "locks", required_argument, NULL, 'l' },
-		{ "threads", required_argument, NULL, 't' }, { "cs", required_argument, NULL, 'c' },
-		{ "think", required_argument, NULL, 'i' },   { "seconds", required_argument, NULL, 's' },
-		{ "rounds", required_argument, NULL, 'r' },  { "scenario", required_argument, NULL, 'e' },
-		{ "format", required_argument, NULL, 'f' },  { "json", no_argument, NULL, 'j' },
-		{ "out", required_argument, NULL, 'o' },     { "plot", required_argument, NULL, 'p' },
-		{ "pin", required_argument, NULL, 'n' },     { "every", required_argument, NULL, 'v' },
-		{ "ramp", no_argument, NULL, 'a' },	     { "report", required_argument, NULL, 'd' },
-		{ "from", required_argument, NULL, 'm' },    { "notes", required_argument, NULL, 'w' },
-		{ "body", required_argument, NULL, 'b' },    { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+	const char **measuring = &texts->measuring;
+	const struct cli_option known[] = {
+		{ "kind", .text = &texts->kind, .given = measuring },
+		{ "locks", .text = &texts->locks, .given = measuring },
+		{ "threads", .text = &texts->threads, .given = measuring },
+		{ "cs", .text = &texts->cs, .given = measuring },
+		{ "think", .text = &texts->think, .given = measuring },
+		{ "body", .text = &texts->body, .given = measuring },
+		{ "seconds", .text = &texts->seconds, .given = measuring },
+		{ "rounds", .text = &texts->rounds, .given = measuring },
+		{ "every", .text = &texts->every, .given = measuring },
+		{ "ramp", .flag = &options->settings.ramp, .given = measuring },
+		{ "scenario", .text = &texts->scenario, .given = measuring },
+		{ "pin", .text = &texts->pin, .given = measuring },
+		{ "format", .text = &texts->format },
+		{ "json", .text = &texts->format, .stands_for = "json" },
+		{ "out", .text = &options->out },
+		{ "report", .text = &options->report },
+		{ "plot", .text = &options->plot },
+		{ "from", .text = &options->from },
+		{ "notes", .text = &options->notes },
+		{ "help", .flag = &options->help },
+		{ .name = NULL },
 	};
-	const struct {
-		int letter;
-		const char **text;
-	} places[] = {
-		{ 'k', &texts->kind },	  { 'l', &texts->locks },   { 't', &texts->threads },
-		{ 'c', &texts->cs },	  { 'i', &texts->think },   { 's', &texts->seconds },
-		{ 'r', &texts->rounds },  { 'e', &texts->scenario }, { 'f', &texts->format },
-		{ 'o', &options->out },	  { 'p', &options->plot },  { 'n', &texts->pin },
-		{ 'v', &texts->every },	  { 'd', &options->report }, { 'm', &options->from },
-		{ 'w', &options->notes }, { 'b', &texts->body },
-	};
-	int letter, index = 0;
 
-	while ((letter = getopt_long(argc, argv, "h", known, &index)) != -1) {
-		if (letter == '?')
-			return CLI_USAGE;
-		if (strchr(MEASURING, letter) != NULL)
-			texts->measuring = known[index].name;
-		if (letter == 'h')
-			options->help = true;
-		if (letter == 'j')
-			texts->format = "json";
-		if (letter == 'a')
-			options->settings.ramp = true;
-		for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-			if (places[i].letter == letter)
-				*places[i].text = optarg;
-	}
-	return CLI_OK;
+	return cli_options_read("bench", known, argc, argv, error);
 }
 
 int cli_bench_options_parse(struct cli_bench_options *options, int argc, char **argv, struct bench_error *error)
@@ -235,16 +216,9 @@ int cli_bench_options_parse(struct cli_bench_options *options, int argc, char **
 	};
 
 	*options = (struct cli_bench_options){ .settings.bounds = true };
-	error->text[0] = '\0';
-	if (collect(options, &texts, argc, argv) != CLI_OK)
+	if (collect(options, &texts, argc, argv, error) != CLI_OK)
 		return CLI_USAGE;
-	if (options->help)
-		return CLI_OK;
-	if (optind < argc) {
-		bench_fail(error, "bench takes options only, but got \"%s\"", argv[optind]);
-		return CLI_USAGE;
-	}
-	return resolve(options, &texts, error);
+	return options->help ? CLI_OK : resolve(options, &texts, error);
 }
 
 void cli_bench_options_free(struct cli_bench_options *options)

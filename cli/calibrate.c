@@ -4,7 +4,6 @@
  * several times over, and checked by what a lock cannot afford: threads pinned
  * to CPUs that wake each other and compare their counters.
  */
-#include <getopt.h>
 #include <math.h>
 #include <stdarg.h>
 #include <string.h>
@@ -15,6 +14,8 @@
 #include "bench/wake.h"
 #include "cli/cli.h"
 #include "cli/machine.h"
+#include "cli/measuring.h"
+#include "cli/options.h"
 #include "cli/progress.h"
 #include "detect/calibrate.h"
 #include "detect/clock.h"
@@ -330,34 +331,25 @@ static bool asks_the_oracle(int argc, char **argv)
 
 int cli_calibrate(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+	bool json = false, wants_help = false;
+	const struct cli_option options[] = {
+		{ "json", .flag = &json },
+		{ "help", .flag = &wants_help },
+		{ .name = NULL },
 	};
 	struct report report = { .cpus_compared = 0 };
 	struct bench_error error;
-	bool json = false;
-	int option;
 	int status;
 
 	if (asks_the_oracle(argc, argv))
 		return cli_oracle(argc, argv);
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (option) {
-		case 'j':
-			json = true;
-			break;
-		case 'h':
-			fputs(help, stdout);
-			return CLI_OK;
-		default:
-			return CLI_USAGE;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "guestsync: calibrate takes options only, but got \"%s\"\n", argv[optind]);
+	if (cli_options_read("calibrate", options, argc, argv, &error) != CLI_OK) {
+		cli_refuse(&error, "calibrate");
 		return CLI_USAGE;
+	}
+	if (wants_help) {
+		fputs(help, stdout);
+		return CLI_OK;
 	}
 	status = measure(&report, &error);
 	cli_progress_erase();

@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* guestsync detect: what machine this is, and what follows for a waiter. */
+#include <stdio.h>
+
 #include "cli/cli.h"
 #include "cli/machine.h"
+#include "cli/measuring.h"
+#include "cli/options.h"
 #include "cli/recording.h"
-#include <getopt.h>
-
-enum {
-	OPTION_CHECK = 256,
-	OPTION_NOTE,
-	OPTION_RECORD,
-	OPTION_REPLAY,
-};
 
 struct request {
 	bool json, explain, check;
@@ -166,49 +162,27 @@ static int fulfil(const struct request *request)
 
 int cli_detect(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "explain", no_argument, NULL, 'e' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "record", required_argument, NULL, OPTION_RECORD },
-		{ "note", required_argument, NULL, OPTION_NOTE },
-		{ "replay", required_argument, NULL, OPTION_REPLAY },
-		{ "check", no_argument, NULL, OPTION_CHECK },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct request request = { 0 };
-	int option;
+	bool wants_help = false;
+	const struct cli_option options[] = {
+		{ "explain", .flag = &request.explain },
+		{ "json", .flag = &request.json },
+		{ "record", .text = &request.record },
+		{ "note", .text = &request.note },
+		{ "replay", .text = &request.replay },
+		{ "check", .flag = &request.check },
+		{ "help", .flag = &wants_help },
+		{ .name = NULL },
+	};
+	struct bench_error error;
 
-	while ((option = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-		switch (option) {
-		case 'e':
-			request.explain = true;
-			break;
-		case 'j':
-			request.json = true;
-			break;
-		case OPTION_RECORD:
-			request.record = optarg;
-			break;
-		case OPTION_NOTE:
-			request.note = optarg;
-			break;
-		case OPTION_REPLAY:
-			request.replay = optarg;
-			break;
-		case OPTION_CHECK:
-			request.check = true;
-			break;
-		case 'h':
-			print_help();
-			return CLI_OK;
-		default:
-			return CLI_USAGE;
-		}
-	}
-	if (optind < argc) {
-		fprintf(stderr, "guestsync: detect takes no argument, but got \"%s\"\n", argv[optind]);
+	if (cli_options_read("detect", options, argc, argv, &error) != CLI_OK) {
+		cli_refuse(&error, "detect");
 		return CLI_USAGE;
+	}
+	if (wants_help) {
+		print_help();
+		return CLI_OK;
 	}
 	return fulfil(&request);
 }

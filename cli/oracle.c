@@ -10,7 +10,6 @@
  * "summary":{"cells", "at_least_095", "at_least_085", "least",
  * "control_at_least_095", "control_at_least_085", "control_least"}}
  */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -22,6 +21,7 @@
 #include "cli/grid.h"
 #include "cli/machine.h"
 #include "cli/measuring.h"
+#include "cli/options.h"
 #include "cli/progress.h"
 
 /* Fewer rounds leave nothing to pick the best budget by. */
@@ -59,33 +59,23 @@ struct options {
 	bool help;
 };
 
-static int collect(struct options *options, int argc, char **argv)
+static int collect(struct options *options, int argc, char **argv, struct bench_error *error)
 {
-	static const struct option known[] = {
-		{ "oracle", no_argument, NULL, 'O' },	     { "locks", required_argument, NULL, 'l' },
-		{ "threads", required_argument, NULL, 't' }, { "cs", required_argument, NULL, 'c' },
-		{ "scenario", required_argument, NULL, 'e' }, { "seconds", required_argument, NULL, 's' },
-		{ "rounds", required_argument, NULL, 'r' },  { "json", no_argument, NULL, 'j' },
-		{ "out", required_argument, NULL, 'o' },     { "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
+	const struct cli_option known[] = {
+		{ .name = "oracle" }, /* why we are here */
+		{ "locks", .text = &options->locks },
+		{ "threads", .text = &options->threads },
+		{ "cs", .text = &options->cs },
+		{ "scenario", .text = &options->scenario },
+		{ "seconds", .text = &options->seconds },
+		{ "rounds", .text = &options->rounds },
+		{ "json", .flag = &options->json },
+		{ "out", .text = &options->out },
+		{ "help", .flag = &options->help },
+		{ .name = NULL },
 	};
-	const char **places[] = {
-		['l'] = &options->locks,   ['t'] = &options->threads, ['c'] = &options->cs, ['e'] = &options->scenario,
-		['s'] = &options->seconds, ['r'] = &options->rounds,  ['o'] = &options->out,
-	};
-	int letter;
 
-	while ((letter = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		if (letter == '?')
-			return CLI_USAGE;
-		if (letter == 'h')
-			options->help = true;
-		else if (letter == 'j')
-			options->json = true;
-		else if (letter != 'O')
-			*places[letter] = optarg;
-	}
-	return CLI_OK;
+	return cli_options_read("calibrate", known, argc, argv, error);
 }
 
 /* A budget of ours means nothing to others. */
@@ -140,16 +130,9 @@ static int parse(struct options *options, int argc, char **argv, struct bench_er
 		.seconds = "0.06",
 		.rounds = "9",
 	};
-	error->text[0] = '\0';
-	if (collect(options, argc, argv) != CLI_OK)
+	if (collect(options, argc, argv, error) != CLI_OK)
 		return CLI_USAGE;
-	if (options->help)
-		return CLI_OK;
-	if (optind < argc) {
-		bench_fail(error, "calibrate takes options only, but got \"%s\"", argv[optind]);
-		return CLI_USAGE;
-	}
-	return resolve(options, error);
+	return options->help ? CLI_OK : resolve(options, error);
 }
 
 /* ---- the report for programs; a NULL on the way makes all of it NULL, as in bench/report_json.c */

@@ -1109,6 +1109,15 @@ static void options_mean_what_the_help_says(void **state)
 	assert_ptr_equal(bench_gsync_oticket.bound, &bench_token_ring);
 	cli_bench_options_free(&options);
 
+	assert_int_equal(parse(&options, "--json --format csv", &error), CLI_OK);
+	assert_int_equal(options.format, CLI_FORMAT_CSV);
+	cli_bench_options_free(&options);
+	assert_int_equal(parse(&options, "--format csv --json", &error), CLI_OK);
+	assert_int_equal(options.format, CLI_FORMAT_JSON);
+	cli_bench_options_free(&options);
+	assert_int_equal(parse(&options, "-h stray", &error), CLI_OK);
+	assert_true(options.help);
+	cli_bench_options_free(&options);
 	assert_int_equal(parse(&options, "--every 200", &error), CLI_OK);
 	assert_int_equal(options.settings.every_ms, 200);
 	cli_bench_options_free(&options);
