@@ -26,16 +26,10 @@ struct texts {
 static int take_kind(void *context, const char *item, struct bench_error *error)
 {
 	static const char *const not_yet[] = { "rwlock", "cond", "sem" };
-	bool *kinds = context;
-	int kind = cli_find_word(item, bench_kind_names, BENCH_KINDS);
 
-	if (kind >= 0)
-		kinds[kind] = true;
-	else if (cli_find_word(item, not_yet, 3) >= 0)
+	if (cli_find_word(item, not_yet, 3) >= 0)
 		return bench_fail(error, "--kind %s is not available in this version", item);
-	else
-		return bench_fail(error, "unknown kind '%s'; known: lock, barrier, forkjoin", item);
-	return 0;
+	return cli_choose_word("kind", item, bench_kind_names, BENCH_KINDS, context, error);
 }
 
 /* Whichever kind is asked for, something of it is to be measured. */

@@ -77,18 +77,33 @@ int cli_find_word(const char *text, const char *const *names, int count)
 	return -1;
 }
 
+static void append(char *text, size_t size, const char *word)
+{
+	size_t used = strlen(text);
+
+	snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", word);
+}
+
+int cli_choose_word(const char *what, const char *text, const char *const *names, int count, bool *chosen,
+		    struct bench_error *error)
+{
+	int word = cli_find_word(text, names, count);
+	char known[200] = "";
+
+	if (word >= 0) {
+		chosen[word] = true;
+		return 0;
+	}
+	for (int i = 0; i < count; i++)
+		append(known, sizeof(known), names[i]);
+	return bench_fail(error, "unknown %s '%s'; known: %s", what, text, known);
+}
+
 /* ---- scenarios */
 
 static int take_scenario(void *context, const char *item, struct bench_error *error)
 {
-	bool *scenarios = context;
-	int scenario = cli_find_word(item, bench_scenario_names, BENCH_SCENARIOS);
-
-	if (scenario >= 0)
-		scenarios[scenario] = true;
-	else
-		return bench_fail(error, "unknown scenario '%s'; known: plain, hogs, steal, oc", item);
-	return 0;
+	return cli_choose_word("scenario", item, bench_scenario_names, BENCH_SCENARIOS, context, error);
 }
 
 int cli_grid_scenarios(struct bench_settings *settings, const char *list, struct bench_error *error)
@@ -97,13 +112,6 @@ int cli_grid_scenarios(struct bench_settings *settings, const char *list, struct
 }
 
 /* ---- locks */
-
-static void append(char *text, size_t size, const char *word)
-{
-	size_t used = strlen(text);
-
-	snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "", word);
-}
 
 static int unknown_lock(const bool *kinds, const char *name, struct bench_error *error)
 {
@@ -198,14 +206,7 @@ int cli_grid_locks(struct bench_settings *settings, const char *list, struct ben
 
 static int take_body(void *context, const char *item, struct bench_error *error)
 {
-	bool *bodies = context;
-	int body = cli_find_word(item, bench_body_names, BENCH_BODIES);
-
-	if (body < 0)
-		return bench_fail(error, "unknown body '%s'; known: empty, rendezvous, tiny, us, skew, sum, cold, sparse",
-				  item);
-	bodies[body] = true;
-	return 0;
+	return cli_choose_word("body", item, bench_body_names, BENCH_BODIES, context, error);
 }
 
 int cli_grid_bodies(struct bench_settings *settings, const char *list, struct bench_error *error)

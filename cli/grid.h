@@ -28,6 +28,10 @@ int cli_parse_number(const char *what, const char *text, uint64_t least, uint64_
 /* Where TEXT stands in NAMES, or -1. */
 int cli_find_word(const char *text, const char *const *names, int count);
 
+/* Makes CHOSEN true where TEXT stands in NAMES; else the error names WHAT it is not, and all of them. Returns 0 or -1. */
+int cli_choose_word(const char *what, const char *text, const char *const *names, int count, bool *chosen,
+		    struct bench_error *error);
+
 int cli_grid_scenarios(struct bench_settings *settings, const char *list, struct bench_error *error);
 int cli_grid_bodies(struct bench_settings *settings, const char *list, struct bench_error *error);
 int cli_grid_seconds(struct bench_settings *settings, const char *text, struct bench_error *error);
