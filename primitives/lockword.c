@@ -8,7 +8,7 @@
  *   P  one sleeper, the guard,   H  the holder is handing over: it is waking a sleeper
  *      has a timeout             G  granted: nobody holds it, whoever has slept may take it
  *   A  solo: one runs alone with the lock, the others sleep until it is their turn
- *   M  measured: unlocks are counted. The holder sets and clears both, at any time (primitives/solo.c)
+ *   M  measured: unlocks are counted. The holder sets and clears A and M, at any time (primitives/solo.c)
  *   S  process-shared, constant: then A, M and P are 0 for ever
  *   H and G only with L and W, G only without A; a free lock has L = 0. A, M and S stay as they are where not shown.
  *
@@ -19,7 +19,8 @@
  *   L …       L W …       a waiter, before it sleeps, else; one that has slept before clears H
  *   A …       A … P       solo: a waiter, before it sleeps, if L = 0 or W = 0 or it was woken: where P = 0 the guard
  *   A L W …   A L W …     solo: any other waiter sleeps on the word as it is
- *   A …       …           solo: a waiter that could not have its turn, time after time; from here on as without A
+ *   A …       …           solo: a waiter that could not have its turn, time after time, clears A and M; from here on as
+ *                         without A
  *   L …       - …         plain unlock, which read W = H = G = S = 0: a store to L's byte, the rest stays as it is
  *   L …       - …         any other unlock: clears L, W and H in one step; where W was set it wakes one, or two
  *   L W P     W P         or, where that spares a wake-up and there is a guard: the guard will look
