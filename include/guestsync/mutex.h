@@ -12,8 +12,8 @@
  * machine, then sleeps in the kernel. A running thread may overtake a sleeping
  * one (barging), so a vCPU that the host has stopped holds nobody up; but while
  * threads sleep on a process-private mutex, it is handed straight to one of them
- * about twice a millisecond (more seldom while a quota stops the process), so nobody
- * starves. Two more things happen by themselves.
+ * about twice a millisecond, so nobody starves; but while a quota throttles the
+ * process it is only woken. Two more things happen by themselves.
  * Where the program's own threads crowd the CPUs, a waiter lets others run. And where
  * critical sections are so short that most of the time goes into moving the mutex from
  * CPU to CPU, one thread runs alone with it while the others sleep, about a
