@@ -105,7 +105,12 @@ static inline int gsync_oticket_trylock(gsync_oticket_t *lock)
 	if (!gsync_oticket_is_turn_(turn, ticket) ||
 	    !__atomic_compare_exchange_n(&lock->next, &ticket, ticket + 1, 0, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return EBUSY;
-	__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELEASE);
+	/* The ticket is drawn. That it was its turn may be exactly 2^32 tickets ago: then it has to wait after all. */
+	turn = __atomic_load_n(&lock->turn[ticket % GSYNC_OTICKET_TURNS_], __ATOMIC_ACQUIRE);
+	if (GSYNC_LIKELY(gsync_oticket_is_turn_(turn, ticket)))
+		__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELEASE);
+	else
+		gsync_oticket_lock_slow_(lock, ticket);
 	return 0;
 }
 

@@ -27,8 +27,8 @@
  * Spinning is left out: patience may end at any look, and every deadline may pass at any time. The distance
  * of a ticket, which only says how long to spin, is left out with it.
  *
- * Assumed: between trylock's look at next and its compare-and-swap (so in timedlock) fewer than TICKETS, there 2^32,
- * tickets are drawn. Else next may be what it was although the lock is held.
+ * Assumed: between timedlock's look at next and its compare-and-swap fewer than TICKETS, there 2^32, tickets are drawn.
+ * Else it may draw outside its window. trylock looks at its turn again instead.
  *
  * Memory is sequentially consistent here. That the turn is given by release and seen by acquire, and the same for tickets
  * that are given up and for serving, is left to oticket.c's argument, to ThreadSanitizer and to the weak-memory check (weak/).
@@ -54,6 +54,7 @@
  * mutant 8   safety  -DTHREADS=3           asleep   the wake-up goes to the first heir, which was passed over
  * mutant 9   safety  -DTHREADS=2           asleep   the inline unlock looks for sleepers only, not for tickets given up
  * mutant 10  safety  -DTHREADS=2           holders  trylock takes a free lock without comparing next
+ * mutant 11  safety  -DTHREADS=2           waits_with  trylock does not look at its turn again
  */
 #define TURNS 2
 #define ROUNDS 4
@@ -188,15 +189,20 @@ inline read_next()
 
 inline trylock()
 {
-	read_next();
+	atomic { TOUCH; ticket = next };
 	if
-	:: atomic { !is_turn(ticket) -> TOUCH; has_read[me] = NO_TICKET }
+	:: atomic { !is_turn(ticket) -> TOUCH }
 	:: atomic { is_turn(ticket) -> TOUCH };
 		if
-		:: atomic { (next == ticket || MUTANT == 10) && may_draw -> TOUCH; has_read[me] = NO_TICKET; next = ticket;
-			draw(); enter() };
+		:: atomic { (next == ticket || MUTANT == 10) && may_draw -> TOUCH; next = ticket; draw();
+#if MUTANT == 10 || MUTANT == 11
+			enter() };
 			serve()
-		:: atomic { next != ticket && MUTANT != 10 -> TOUCH; has_read[me] = NO_TICKET }
+#else
+			};
+			wait_for_turn(false)
+#endif
+		:: atomic { next != ticket && MUTANT != 10 -> TOUCH }
 		fi
 	fi
 }
