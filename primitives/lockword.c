@@ -274,9 +274,9 @@ static bool spin(gsync_lockword_t *lock, struct waiter *self)
 		/* Granted to those who have slept: make room for them. */
 		if ((seen & G) != 0 || (yields && should_make_room(&spin, &tuning, pressed))) {
 			gsync_spin_make_room(&spin, self->timed ? UINT64_MAX : tuning.spin / WHILES_PER_PATIENCE);
-			/* Who yields well need never sleep; but that may be news. */
+			/* Who yields well need never sleep; but that may be news, or rest on guesses. */
 			if (!self->timed && !self->has_slept)
-				gsync_look_if_due(gsync_ticks(), true);
+				gsync_patience_ended(NULL);
 		}
 	} while (gsync_spin_again(&spin));
 	/* The next wait gets the whole patience: perhaps critical sections are longer here. */

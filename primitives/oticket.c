@@ -43,6 +43,7 @@
  * carries no data, drawing is a relaxed increment. serving is written and read back
  * by the holder; to others it is a hint of distance, but the window above relies on
  * what the holder before it did, so it is written by release and read by acquire.
+ * heir and entered are the holder's alone; held is a hint to all.
  */
 #include <guestsync/oticket.h>
 
@@ -154,23 +155,26 @@ static uint64_t expected_wait(gsync_oticket_t *lock, const struct gsync_tuning *
 	return places * turn;
 }
 
-/* Whether all that are PLACES before TICKET may be on a CPU, as far as that can be seen: the holder has begun. */
+/* Whether all PLACES before TICKET may be on a CPU, as far as that can be seen: who has the turn has begun. */
 static bool is_served(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket, uint32_t places)
 {
-	return places < tuning->usable_cpus && __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) == ticket - places;
+	uint32_t holder = ticket - places;
+
+	return places < tuning->usable_cpus && __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) == holder &&
+	       !is_turn(lock, holder + 1);
 }
 
 /*
  * In a crowd who is soon to come stays awake while the queue moves: it lets others
  * run, so that the CPU goes to the one it waits for, and nobody has to be woken. But
- * the next to come, while the holder is seen at work, spins for about as long as
- * yielding would take: so each CPU has somebody at hand when the turn comes to it.
+ * those for whom there is a CPU, while the holder is seen at work, spin for about as
+ * long as yielding would take: so each CPU has somebody at hand when the turn comes.
  * STANDS: how long the queue has not moved. False when it is better to sleep.
  */
 static bool stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket, uint32_t places,
 		    uint64_t stands)
 {
-	if (places > tuning->yield_places || stands >= tuning->yield ||
+	if (places > tuning->yield_places || stands >= tuning->yield || gsync_is_pressed(tuning) ||
 	    expected_wait(lock, tuning, places) > tuning->yield || !is_crowded(lock, tuning, ticket, places))
 		return false;
 	if (!is_served(lock, tuning, ticket, places) || stands > (uint64_t)(2 * SWITCH_NS * tuning->ticks_per_ns))
@@ -204,8 +208,8 @@ static bool spin(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *
 		if (deadline && gsync_deadline_passed(deadline))
 			return false;
 		if (stay_up(lock, &tuning, ticket, places, now - moved)) {
-			/* Who yields well need never sleep; but that may be news. */
-			gsync_look_if_due(gsync_ticks(), deadline == NULL);
+			/* Who yields well need never sleep; but that may be news, or rest on guesses. */
+			gsync_patience_ended(deadline);
 			continue;
 		}
 		if (!gsync_spin_again(&spin))

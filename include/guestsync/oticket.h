@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * gsync_oticket: a ticket lock for machines where a waiter's CPU may be taken
- * away. Strictly first come, first served, and nobody burns a CPU for it.
+ * away. Strictly first come, first served, and no waiter burns a time slice for it.
  *
  *     static gsync_oticket_t lock = GSYNC_OTICKET_INIT;
  *
@@ -13,7 +13,9 @@
  * (OTicket). Two ideas, both needed: the nearer a waiter's turn, the longer it
  * spins, and the far ones sleep at once (opportunistic spinning); an unlock
  * wakes not only the next waiter but also those after it, ahead of their turn,
- * so that the wake-up is over when the turn comes (opportunistic wake-up).
+ * so that the wake-up is over when the turn comes (opportunistic wake-up). And one
+ * of ours: where the program's own threads crowd the CPUs, those whose turn comes
+ * within a fraction of a millisecond let others run instead of sleeping.
  *
  * Order: first come, first served, from the moment a ticket is drawn. A timed
  * call may give its place up; the order of the others stays. Behind more than 120

@@ -25,7 +25,7 @@
  *
  * Loops around a compare-and-swap whose failure only looks again are one step: that which succeeds.
  * Spinning is left out: patience may end at any look, and every deadline may pass at any time. The distance
- * of a ticket, which only says how long to spin, is left out with it.
+ * of a ticket and how long sections last, which only say how long to spin, are left out with it.
  *
  * Assumed: between timedlock's look at next and its compare-and-swap fewer than TICKETS, there 2^32, tickets are drawn.
  * Else it may draw outside its window. trylock looks at its turn again instead.
