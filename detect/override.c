@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Thresholds that somebody set.
+ * Thresholds that somebody set, and whether the environment wants statistics.
  *
  * The environment is read once, before threads can change it, and by a program
  * that stdio may not have been set up in yet: so its complaints are written
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define PREFIX "GUESTSYNC_"
+#define STATISTICS PREFIX "STATS"
 #define LONGEST_SHOWN 40 /* of what the user wrote */
 
 /* A value and whether there is one are one word, so that no reader sees half of a change. */
@@ -23,6 +24,7 @@
 
 static uint64_t by_environment[GSYNC_THRESHOLD_COUNT];
 static uint64_t by_call[GSYNC_THRESHOLD_COUNT];
+static bool counts;
 
 static char upper(char c)
 {
@@ -74,27 +76,39 @@ static bool in_bounds(const struct gsync_threshold *threshold, uint64_t value)
 	return value >= threshold->least && value <= threshold->most;
 }
 
-static void take(size_t index, const char *variable, const char *text, int complaints)
+static bool take(const char *variable, const char *text, uint32_t least, uint32_t most, int complaints, uint64_t *value)
 {
-	const struct gsync_threshold *threshold = &gsync_thresholds[index];
-	uint64_t value;
+	if (parse(text, value) && *value >= least && *value <= most)
+		return true;
+	complain(complaints, "guestsync: %s=%.*s: not a whole number from %u to %u; the default stays\n", variable,
+		 LONGEST_SHOWN, text, least, most);
+	return false;
+}
 
-	if (parse(text, &value) && in_bounds(threshold, value))
-		by_environment[index] = IS_SET | value;
-	else
-		complain(complaints, "guestsync: %s=%.*s: not a whole number from %u to %u; the default stays\n", variable,
-			 LONGEST_SHOWN, text, threshold->least, threshold->most);
+static bool is_called(const char *entry, size_t length, const char *variable)
+{
+	return strlen(variable) == length && memcmp(entry, variable, length) == 0;
 }
 
 static void read_one(const char *entry, int complaints)
 {
 	char variable[GSYNC_VARIABLE_SIZE];
 	size_t length = strcspn(entry, "=");
+	const char *text = entry + length + (entry[length] == '=');
+	uint64_t value;
 
+	if (is_called(entry, length, STATISTICS)) {
+		if (take(STATISTICS, text, 0, 1, complaints, &value))
+			counts = value != 0;
+		return;
+	}
 	for (size_t i = 0; i < GSYNC_THRESHOLD_COUNT; i++) {
-		gsync_override_variable(&gsync_thresholds[i], variable);
-		if (strlen(variable) == length && memcmp(entry, variable, length) == 0) {
-			take(i, variable, entry + length + (entry[length] == '='), complaints);
+		const struct gsync_threshold *threshold = &gsync_thresholds[i];
+
+		gsync_override_variable(threshold, variable);
+		if (is_called(entry, length, variable)) {
+			if (take(variable, text, threshold->least, threshold->most, complaints, &value))
+				by_environment[i] = IS_SET | value;
 			return;
 		}
 	}
@@ -107,6 +121,11 @@ void gsync_override_read(char *const *environment, int complaints)
 	for (; environment && *environment; environment++)
 		if (strncmp(*environment, PREFIX, strlen(PREFIX)) == 0)
 			read_one(*environment, complaints);
+}
+
+bool gsync_override_counts(void)
+{
+	return counts;
 }
 
 int gsync_override_find(const char *name)

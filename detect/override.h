@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Thresholds that somebody set: by the environment, or by gsync_profile_set(), which wins. */
+/* What the environment says, and thresholds set by gsync_profile_set(), which wins. */
 #ifndef GUESTSYNC_DETECT_OVERRIDE_H
 #define GUESTSYNC_DETECT_OVERRIDE_H
 
@@ -15,6 +15,9 @@ void gsync_override_variable(const struct gsync_threshold *threshold, char out[G
  * file descriptor COMPLAINTS. Not thread-safe: once, when the library is loaded.
  */
 void gsync_override_read(char *const *environment, int complaints);
+
+/* Whether it wants statistics: GUESTSYNC_STATS. */
+bool gsync_override_counts(void);
 
 /* -1 when there is no such threshold. */
 int gsync_override_find(const char *name);

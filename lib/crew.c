@@ -62,6 +62,7 @@
 
 #include "primitives/futex.h"
 #include "primitives/spin.h"
+#include "primitives/tally.h"
 
 #include <signal.h>
 
@@ -188,6 +189,7 @@ static void announce(gsync_pool_t *pool, int count, uint32_t channels)
 {
 	/* Release: who reads the new number sees why it changed. */
 	__atomic_fetch_add(&pool->event, 1u, __ATOMIC_SEQ_CST);
+	gsync_wakes_for(GSYNC_KIND_POOL_);
 	gsync_futex_wake(&pool->event, count, channels, false);
 }
 
@@ -196,6 +198,7 @@ static void wake_one(gsync_pool_t *pool)
 	const struct gsync_worker *chosen = gsync_steer(pool);
 
 	__atomic_fetch_add(&pool->event, 1u, __ATOMIC_SEQ_CST);
+	gsync_wakes_for(GSYNC_KIND_POOL_);
 	if (chosen && gsync_futex_wake(&pool->event, 1, call_channels(chosen), false) > 0)
 		return;
 	if (gsync_futex_wake(&pool->event, 1, CALL_CHANNELS, false) == 0)
@@ -351,6 +354,7 @@ bool gsync_crew_park(gsync_pool_t *pool, const gsync_group_t *group, bool search
 	struct gsync_worker *worker = gsync_pool_self(pool);
 
 	gsync_patience_ended(NULL);
+	gsync_count(GSYNC_KIND_POOL_, GSYNC_PARKED);
 	if (!retired)
 		count_out(pool, searching);
 	searching = sleep_until_needed(pool, group, !retired, alarm);

@@ -56,6 +56,7 @@
 
 #include "primitives/futex.h"
 #include "primitives/spin.h"
+#include "primitives/tally.h"
 
 #include <sched.h>
 
@@ -268,8 +269,10 @@ static bool come_in(struct gsync_post *post)
 
 static void go(struct gsync_post *post)
 {
-	if (__atomic_fetch_sub(&post->state, 1u, __ATOMIC_RELEASE) == (CLAIMED | OWNER | 1u))
-		gsync_futex_wake(&post->state, GSYNC_WAKE_ALL, GSYNC_ANYBODY, false);
+	if (__atomic_fetch_sub(&post->state, 1u, __ATOMIC_RELEASE) != (CLAIMED | OWNER | 1u))
+		return;
+	gsync_wakes_for(GSYNC_KIND_POOL_);
+	gsync_futex_wake(&post->state, GSYNC_WAKE_ALL, GSYNC_ANYBODY, false);
 }
 
 static bool has_units(const gsync_pool_t *pool, const struct gsync_post *post)
@@ -319,6 +322,8 @@ static bool help_at(gsync_pool_t *pool, struct gsync_worker *worker, struct gsyn
 	while (take_any(&hand))
 		useful = true;
 	gsync_self.inside = outside;
+	if (useful)
+		gsync_count(GSYNC_KIND_POOL_, GSYNC_HELPED);
 	hide(pool, post);
 	go(post);
 	return useful;

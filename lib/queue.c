@@ -14,6 +14,7 @@
 #include "lib/pool.h"
 
 #include "primitives/futex.h"
+#include "primitives/tally.h"
 
 #include <stdlib.h>
 
@@ -106,8 +107,10 @@ static bool announce_space(struct gsync_queue *queue)
 static void let_go(struct gsync_queue *queue, bool wake)
 {
 	gsync_mutex_unlock(&queue->mutex);
-	if (wake)
+	if (wake) {
+		gsync_wakes_for(GSYNC_KIND_POOL_);
 		gsync_futex_wake(&queue->space, GSYNC_WAKE_ALL, GSYNC_ANYBODY, false);
+	}
 }
 
 /* An empty ring need not stay as large as the largest crowd there ever was. */

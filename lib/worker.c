@@ -8,6 +8,7 @@
 #include "lib/pool.h"
 
 #include "primitives/spin.h"
+#include "primitives/tally.h"
 
 #include <sched.h>
 
@@ -40,8 +41,10 @@ static bool steal_within(gsync_pool_t *pool, uint32_t first, uint32_t cpu, uint3
 		uint32_t there = __atomic_load_n(&victim->cpu, __ATOMIC_RELAXED);
 
 		if (gsync_deque_has_tasks(&victim->deque) && gsync_near_distance(cpu, there) == distance &&
-		    gsync_deque_steal(&victim->deque, group, task))
+		    gsync_deque_steal(&victim->deque, group, task)) {
+			gsync_count(GSYNC_KIND_POOL_, GSYNC_STOLEN);
 			return true;
+		}
 	}
 	return false;
 }
@@ -125,10 +128,12 @@ void gsync_task_run(gsync_pool_t *pool, const struct gsync_task *task)
 	if (task->group && dropping)
 		gsync_group_cancel(task->group);
 	gsync_self.inside = pool;
-	if (!dropping && !(task->group && gsync_group_is_cancelled(task->group)))
+	if (!dropping && !(task->group && gsync_group_is_cancelled(task->group))) {
+		gsync_count(GSYNC_KIND_POOL_, GSYNC_TASK);
 		task->run(task->argument);
-	else if (pool->options.dropped)
+	} else if (pool->options.dropped) {
 		pool->options.dropped(task->run, task->argument);
+	}
 	gsync_self.inside = outside;
 	if (task->group)
 		gsync_group_finish(pool, task->group);

@@ -39,7 +39,9 @@
 #include <guestsync/barrier.h>
 
 #include "primitives/futex.h"
+#include "primitives/probes.h"
 #include "primitives/spin.h"
+#include "primitives/tally.h"
 
 #define ARRIVED ((uint64_t)1)
 #define LEAVING ((uint64_t)1 << 16)
@@ -97,6 +99,7 @@ int gsync_barrier_init(gsync_barrier_t *barrier, uint32_t count, unsigned flags)
 	if (count == 0 || count > GSYNC_BARRIER_COUNT_MAX || (flags & ~GSYNC_PROCESS_SHARED) != 0)
 		return EINVAL;
 	fresh.flags = flags;
+	GSYNC_PROBE2(barrier_init, barrier, count);
 	*barrier = fresh;
 	return 0;
 }
@@ -106,6 +109,7 @@ int gsync_barrier_destroy(gsync_barrier_t *barrier)
 	bool shared = is_shared(barrier);
 	uint64_t seen = look(barrier);
 
+	GSYNC_PROBE1(barrier_destroy, barrier);
 	if (arrived_of(seen) != 0)
 		return EBUSY;
 	while (leaving_of(seen) != 0) {
@@ -171,7 +175,7 @@ static bool spin(gsync_barrier_t *barrier, uint32_t phase)
 	return ended;
 }
 
-static void wait_for_end(gsync_barrier_t *barrier, uint32_t phase)
+static void spin_or_sleep(gsync_barrier_t *barrier, uint32_t phase)
 {
 	bool shared = is_shared(barrier);
 	uint64_t seen;
@@ -188,13 +192,30 @@ static void wait_for_end(gsync_barrier_t *barrier, uint32_t phase)
 	}
 }
 
+static void wait_for_end(gsync_barrier_t *barrier, uint32_t phase)
+{
+	struct gsync_wait wait = gsync_wait_begins(GSYNC_KIND_BARRIER_);
+
+	GSYNC_PROBE1(barrier_entry, barrier);
+	spin_or_sleep(barrier, phase);
+	gsync_wait_ends(&wait, 0);
+	GSYNC_PROBE1(barrier_passed, barrier);
+}
+
+/* By the address only: the barrier may be gone. */
+static void wake_all(uint32_t *half, bool shared)
+{
+	gsync_wakes_for(GSYNC_KIND_BARRIER_);
+	gsync_futex_wake(half, GSYNC_WAKE_ALL, GSYNC_ANYBODY, shared);
+}
+
 static void leave(gsync_barrier_t *barrier)
 {
 	bool shared = is_shared(barrier);
 	uint64_t left = __atomic_sub_fetch(&barrier->state, LEAVING, __ATOMIC_RELEASE);
 
 	if ((left & DESTROYER) != 0 && leaving_of(left) == 0)
-		gsync_futex_wake(leaving_half(barrier), GSYNC_WAKE_ALL, GSYNC_ANYBODY, shared);
+		wake_all(leaving_half(barrier), shared);
 }
 
 static void end_phase(gsync_barrier_t *barrier, uint64_t seen, uint32_t count)
@@ -202,12 +223,13 @@ static void end_phase(gsync_barrier_t *barrier, uint64_t seen, uint32_t count)
 	bool shared = is_shared(barrier);
 	uint64_t step = ONE_PHASE - count * ARRIVED + (count - 1) * LEAVING;
 
+	GSYNC_PROBE1(barrier_release, barrier);
 	while (!__atomic_compare_exchange_n(&barrier->state, &seen, (seen & ~SLEEPERS) + step, false, __ATOMIC_RELEASE,
 					    __ATOMIC_RELAXED)) {
 		/* somebody came early for the next phase, left the last, or went to sleep */
 	}
 	if ((seen & SLEEPERS) != 0)
-		gsync_futex_wake(phase_half(barrier), GSYNC_WAKE_ALL, GSYNC_ANYBODY, shared);
+		wake_all(phase_half(barrier), shared);
 }
 
 int gsync_barrier_wait(gsync_barrier_t *barrier)
@@ -228,6 +250,8 @@ int gsync_barrier_wait(gsync_barrier_t *barrier)
 	if (phase != phase_of(now)) {
 		wait_for_end(barrier, phase - phase_of(ONE_PHASE));
 		now = look(barrier);
+	} else {
+		gsync_acquired_(GSYNC_KIND_BARRIER_);
 	}
 	end_phase(barrier, now, count);
 	return GSYNC_BARRIER_SERIAL_THREAD;

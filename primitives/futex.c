@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "primitives/futex.h"
 
+#include "primitives/probes.h"
+#include "primitives/tally.h"
+
 #include <errno.h>
 #include <linux/futex.h>
 #include <stdlib.h>
@@ -38,6 +41,10 @@ enum gsync_sleep gsync_futex_wait(uint32_t *word, uint32_t expected, uint32_t ch
 	/* The kernel calls a time before the start of its clock invalid; for us it is merely over. */
 	if (deadline && deadline->tv_sec < 0)
 		return GSYNC_SLEEP_TIMED_OUT;
+	if (shared)
+		GSYNC_PROBE1(lll_lock_wait, word);
+	else
+		GSYNC_PROBE1(lll_lock_wait_private, word);
 	if (call(word, FUTEX_WAIT_BITSET, shared, expected, deadline, channels) < 0) {
 		if (errno == ENOSYS || errno == EPERM)
 			no_futex();
@@ -46,6 +53,8 @@ enum gsync_sleep gsync_futex_wait(uint32_t *word, uint32_t expected, uint32_t ch
 		else if (errno == EAGAIN || errno == EINTR)
 			sleep = GSYNC_SLEEP_NONE;
 	}
+	if (sleep != GSYNC_SLEEP_NONE)
+		gsync_count_sleep();
 	errno = caller_errno;
 	return sleep;
 }
@@ -53,13 +62,17 @@ enum gsync_sleep gsync_futex_wait(uint32_t *word, uint32_t expected, uint32_t ch
 int gsync_futex_wake(uint32_t *word, int count, uint32_t channels, bool shared)
 {
 	int caller_errno = errno;
-	long woken = call(word, FUTEX_WAKE_BITSET, shared, (uint32_t)count, NULL, channels);
+	long woken;
+
+	GSYNC_PROBE3(lll_futex_wake, word, count, shared);
+	woken = call(word, FUTEX_WAKE_BITSET, shared, (uint32_t)count, NULL, channels);
 
 	if (woken < 0) {
 		if (errno == ENOSYS || errno == EPERM)
 			no_futex();
 		woken = 0; /* shared memory that is gone already: nobody sleeps there */
 	}
+	gsync_count_woken(woken);
 	errno = caller_errno;
 	return (int)woken;
 }

@@ -7,29 +7,45 @@
 #include <guestsync/mutex.h>
 
 #include "primitives/lockword.h"
+#include "primitives/probes.h"
 #include "primitives/spin.h"
+#include "primitives/tally.h"
 
 int gsync_mutex_init(gsync_mutex_t *mutex, unsigned flags)
 {
+	GSYNC_PROBE1(mutex_init, mutex);
 	mutex->due = 0;
 	return gsync_lockword_init(&mutex->lock, flags);
 }
 
 int gsync_mutex_destroy(gsync_mutex_t *mutex)
 {
+	GSYNC_PROBE1(mutex_destroy, mutex);
 	return gsync_lockword_destroy(&mutex->lock);
 }
 
 void gsync_mutex_lock_slow_(gsync_mutex_t *mutex)
 {
-	gsync_lockword_lock_slow(&mutex->lock, NULL);
+	struct gsync_wait wait = gsync_wait_begins(GSYNC_KIND_MUTEX_);
+
+	GSYNC_PROBE1(mutex_entry, mutex);
+	gsync_wait_ends(&wait, gsync_lockword_lock_slow(&mutex->lock, NULL));
+	GSYNC_PROBE1(mutex_acquired, mutex);
 }
 
 int gsync_mutex_timedlock(gsync_mutex_t *mutex, const struct timespec *deadline)
 {
+	struct gsync_wait wait;
+	int error;
+
 	if (gsync_mutex_trylock(mutex) == 0)
 		return 0;
-	return gsync_lockword_lock_slow(&mutex->lock, deadline);
+	wait = gsync_wait_begins(GSYNC_KIND_MUTEX_);
+	GSYNC_PROBE2(mutex_timedlock_entry, mutex, deadline);
+	error = gsync_wait_ends(&wait, gsync_lockword_lock_slow(&mutex->lock, deadline));
+	if (error == 0)
+		GSYNC_PROBE1(mutex_timedlock_acquired, mutex);
+	return error;
 }
 
 static bool hand_over_due(gsync_mutex_t *mutex)
@@ -46,6 +62,8 @@ static bool hand_over_due(gsync_mutex_t *mutex)
 
 void gsync_mutex_unlock_slow_(gsync_mutex_t *mutex)
 {
+	gsync_wakes_for(GSYNC_KIND_MUTEX_);
+	GSYNC_PROBE1(mutex_release, mutex);
 	/* Only the holder reads and writes the clock, so the lock itself orders it. */
 	if (!gsync_lockword_may_hand_over(&mutex->lock) || !hand_over_due(mutex) ||
 	    !gsync_lockword_hand_over(&mutex->lock))

@@ -48,7 +48,9 @@
 #include <guestsync/oticket.h>
 
 #include "primitives/futex.h"
+#include "primitives/probes.h"
 #include "primitives/spin.h"
+#include "primitives/tally.h"
 
 #define ONE_ROUND GSYNC_OTICKET_ONE_ROUND_
 #define ONE_SLEEPER ((uint64_t)1 << 32)
@@ -63,6 +65,7 @@ int gsync_oticket_init(gsync_oticket_t *lock, unsigned flags)
 
 	if ((flags & ~GSYNC_PROCESS_SHARED) != 0)
 		return EINVAL;
+	GSYNC_PROBE1(oticket_init, lock);
 	*lock = unlocked;
 	lock->flags = flags;
 	return 0;
@@ -77,6 +80,7 @@ int gsync_oticket_destroy(gsync_oticket_t *lock)
 {
 	uint32_t next = __atomic_load_n(&lock->next, __ATOMIC_RELAXED);
 
+	GSYNC_PROBE1(oticket_destroy, lock);
 	/* Acquire: the last holder's accesses come before whatever follows the destruction. */
 	return gsync_oticket_is_turn_(__atomic_load_n(turn_of(lock, next), __ATOMIC_ACQUIRE), next) ? 0 : EBUSY;
 }
@@ -93,6 +97,7 @@ static bool is_shared(gsync_oticket_t *lock)
 
 static void wake(gsync_oticket_t *lock, uint32_t ticket, bool shared)
 {
+	gsync_wakes_for(GSYNC_KIND_OTICKET_);
 	gsync_futex_wake(gsync_upper_half(turn_of(lock, ticket)), GSYNC_WAKE_ALL, channel(ticket), shared);
 }
 
@@ -277,20 +282,24 @@ static int wait_for_turn(gsync_oticket_t *lock, uint32_t ticket, const struct ti
 
 void gsync_oticket_lock_slow_(gsync_oticket_t *lock, uint32_t ticket)
 {
-	wait_for_turn(lock, ticket, NULL);
+	struct gsync_wait wait = gsync_wait_begins(GSYNC_KIND_OTICKET_);
+
+	GSYNC_PROBE2(oticket_entry, lock, ticket);
+	gsync_wait_ends(&wait, wait_for_turn(lock, ticket, NULL));
+	GSYNC_PROBE2(oticket_acquired, lock, ticket);
 }
 
 /*
  * A timed call draws its ticket only where it may give it up again. serving
  * stands still while nobody holds the lock, so each look tries to take it, too.
  */
-int gsync_oticket_timedlock(gsync_oticket_t *lock, const struct timespec *deadline)
+static int draw_and_wait(gsync_oticket_t *lock, const struct timespec *deadline)
 {
 	bool passed = false;
 	uint32_t ticket;
 
 	for (;;) {
-		if (gsync_oticket_trylock(lock) == 0)
+		if (gsync_oticket_trylock_(lock) == 0)
 			return 0;
 		if (!gsync_deadline_valid(deadline))
 			return EINVAL;
@@ -303,6 +312,21 @@ int gsync_oticket_timedlock(gsync_oticket_t *lock, const struct timespec *deadli
 						     __ATOMIC_RELAXED))
 			return wait_for_turn(lock, ticket, deadline);
 	}
+}
+
+int gsync_oticket_timedlock(gsync_oticket_t *lock, const struct timespec *deadline)
+{
+	struct gsync_wait wait;
+	int error;
+
+	if (gsync_oticket_trylock(lock) == 0)
+		return 0;
+	wait = gsync_wait_begins(GSYNC_KIND_OTICKET_);
+	GSYNC_PROBE2(oticket_timedlock_entry, lock, deadline);
+	error = gsync_wait_ends(&wait, draw_and_wait(lock, deadline));
+	if (error == 0)
+		GSYNC_PROBE1(oticket_timedlock_acquired, lock);
+	return error;
 }
 
 /*
@@ -361,6 +385,7 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 	uint32_t served;
 
 	note_held(lock, &tuning, heir);
+	GSYNC_PROBE1(oticket_release, lock);
 	served = give_turn(lock, heir, &slept);
 	if (slept)
 		wake(lock, served, shared);

@@ -50,6 +50,28 @@
 
 GSYNC_BEGIN_DECLS
 
+/*
+ * For the inline functions: while counting is on (statistics.h) they tell what they have taken. The flag has a cache
+ * line of its own, also where a linker copies it into a program.
+ */
+enum gsync_kind_ {
+	GSYNC_KIND_OTHER_,
+	GSYNC_KIND_SPINLOCK_,
+	GSYNC_KIND_MUTEX_,
+	GSYNC_KIND_OTICKET_,
+	GSYNC_KIND_BARRIER_,
+	GSYNC_KIND_POOL_
+};
+
+extern GSYNC_API uint32_t gsync_statistics_on_[16] __attribute__((aligned(64)));
+GSYNC_API void gsync_statistics_acquired_(unsigned kind) __attribute__((cold));
+
+static inline void gsync_acquired_(unsigned kind)
+{
+	if (GSYNC_UNLIKELY(__atomic_load_n(&gsync_statistics_on_[0], __ATOMIC_RELAXED) != 0))
+		gsync_statistics_acquired_(kind);
+}
+
 /* The version of the library that is linked, "major.minor.patch". Async-signal-safe. */
 GSYNC_API const char *gsync_version(void);
 

@@ -11,5 +11,6 @@
 #include <guestsync/pool.h>
 #include <guestsync/profile.h>
 #include <guestsync/spinlock.h>
+#include <guestsync/statistics.h>
 
 #endif

@@ -74,13 +74,19 @@ GSYNC_API void gsync_mutex_unlock_slow_(gsync_mutex_t *mutex) __attribute__((col
 /* Takes the mutex if it is free. Returns 0 with the mutex held, EBUSY without it. */
 static inline int gsync_mutex_trylock(gsync_mutex_t *mutex)
 {
-	return gsync_lockword_trylock_(&mutex->lock);
+	int error = gsync_lockword_trylock_(&mutex->lock);
+
+	if (error == 0)
+		gsync_acquired_(GSYNC_KIND_MUTEX_);
+	return error;
 }
 
 static inline void gsync_mutex_lock(gsync_mutex_t *mutex)
 {
 	if (GSYNC_UNLIKELY(!gsync_lockword_take_(&mutex->lock)))
 		gsync_mutex_lock_slow_(mutex);
+	else
+		gsync_acquired_(GSYNC_KIND_MUTEX_);
 }
 
 static inline void gsync_mutex_unlock(gsync_mutex_t *mutex)

@@ -98,8 +98,7 @@ static inline int gsync_oticket_is_turn_(uint64_t turn, uint32_t ticket)
 	return (uint32_t)(turn >> 44) == gsync_oticket_round_(ticket);
 }
 
-/* Takes the lock if it is free and nobody waits. Returns 0 with the lock held, EBUSY without it. */
-static inline int gsync_oticket_trylock(gsync_oticket_t *lock)
+static inline int gsync_oticket_trylock_(gsync_oticket_t *lock)
 {
 	uint32_t ticket = __atomic_load_n(&lock->next, __ATOMIC_RELAXED);
 	uint64_t turn = __atomic_load_n(&lock->turn[ticket % GSYNC_OTICKET_TURNS_], __ATOMIC_ACQUIRE);
@@ -116,15 +115,27 @@ static inline int gsync_oticket_trylock(gsync_oticket_t *lock)
 	return 0;
 }
 
+/* Takes the lock if it is free and nobody waits. Returns 0 with the lock held, EBUSY without it. */
+static inline int gsync_oticket_trylock(gsync_oticket_t *lock)
+{
+	int error = gsync_oticket_trylock_(lock);
+
+	if (error == 0)
+		gsync_acquired_(GSYNC_KIND_OTICKET_);
+	return error;
+}
+
 static inline void gsync_oticket_lock(gsync_oticket_t *lock)
 {
 	uint32_t ticket = __atomic_fetch_add(&lock->next, 1u, __ATOMIC_RELAXED);
 	uint64_t turn = __atomic_load_n(&lock->turn[ticket % GSYNC_OTICKET_TURNS_], __ATOMIC_ACQUIRE);
 
-	if (GSYNC_LIKELY(gsync_oticket_is_turn_(turn, ticket)))
+	if (GSYNC_LIKELY(gsync_oticket_is_turn_(turn, ticket))) {
 		__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELEASE);
-	else
+		gsync_acquired_(GSYNC_KIND_OTICKET_);
+	} else {
 		gsync_oticket_lock_slow_(lock, ticket);
+	}
 }
 
 static inline void gsync_oticket_unlock(gsync_oticket_t *lock)

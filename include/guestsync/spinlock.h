@@ -67,13 +67,19 @@ GSYNC_API void gsync_spinlock_unlock_slow_(gsync_spinlock_t *lock) __attribute__
 /* Takes the lock if it is free. Returns 0 with the lock held, EBUSY without it. */
 static inline int gsync_spinlock_trylock(gsync_spinlock_t *lock)
 {
-	return gsync_lockword_trylock_(&lock->lock);
+	int error = gsync_lockword_trylock_(&lock->lock);
+
+	if (error == 0)
+		gsync_acquired_(GSYNC_KIND_SPINLOCK_);
+	return error;
 }
 
 static inline void gsync_spinlock_lock(gsync_spinlock_t *lock)
 {
 	if (GSYNC_UNLIKELY(!gsync_lockword_take_(&lock->lock)))
 		gsync_spinlock_lock_slow_(lock);
+	else
+		gsync_acquired_(GSYNC_KIND_SPINLOCK_);
 }
 
 static inline void gsync_spinlock_unlock(gsync_spinlock_t *lock)
