@@ -44,6 +44,10 @@ expect 0 '' "$guestsync" bench --help
 expect 0 'GUESTSYNC_SPIN_NS=abc: not a whole number' env GUESTSYNC_SPIN_NS=abc "$guestsync" detect --json
 [ "$(wc -l <"$work/err")" -eq 1 ] || flunk "not one line about GUESTSYNC_SPIN_NS=abc"
 holds 'd["profile"]["spin_ns"] != 0 or d["cpus"]["usable"] <= 1'
+expect 0 'GUESTSYNC_STATS=yes: not a whole number from 0 to 1' env GUESTSYNC_STATS=yes "$guestsync" detect --json
+[ "$(wc -l <"$work/err")" -eq 1 ] || flunk "not one line about GUESTSYNC_STATS=yes"
+expect 0 'guestsync: statistics of guestsync, process [0-9]' env GUESTSYNC_STATS=1 "$guestsync" detect --json
+holds 'd["cpus"]["usable"] > 0'
 expect 0 'GUESTSYNC_NONSENSE: no such setting' env GUESTSYNC_NONSENSE=1 "$guestsync" detect
 expect 0 '' env GUESTSYNC_SPIN_NS=4321 "$guestsync" detect --json
 holds 'd["profile"]["spin_ns"] == 4321'
@@ -53,6 +57,7 @@ if [ "$(id -u)" -eq 0 ] && cp "$guestsync" "$work/raised" && chmod 4755 "$work/r
 	setpriv --reuid 65534 --regid 65534 --clear-groups grep -q '^CapEff.*0000$' /proc/self/status &&
 	! findmnt -no OPTIONS -T "$work" | grep -qw nosuid; then
 	expect 0 '' setpriv --reuid 65534 --regid 65534 --clear-groups env GUESTSYNC_SPIN_NS=4321 GUESTSYNC_EAGER=abc \
+		GUESTSYNC_STATS=1 \
 		"$work/raised" detect --json
 	holds 'd["profile"]["spin_ns"] != 4321'
 else

@@ -167,14 +167,17 @@ LD_LIBRARY_PATH= passes shared "$work/super/build/user"
 ok "meson, as a subproject"
 
 # What the headers declare and what the library exports are the same.
-grep -ho 'GSYNC_API [^;(]*(' include/guestsync/*.h | grep -o 'gsync_[a-z_]*(' | tr -d '(' | sort -u >"$work/declared"
+{
+	grep -ho 'GSYNC_API [^;(]*(' include/guestsync/*.h | grep -o 'gsync_[a-z_]*(' | tr -d '('
+	sed -n 's/^extern GSYNC_API [a-z0-9_]* \(gsync_[a-z_]*\).*/\1/p' include/guestsync/*.h
+} | sort -u >"$work/declared"
 nm -D --defined-only "$lib/libguestsync.so" | awk '$2 == "T" || $2 == "D" || $2 == "B" { sub(/@.*/, "", $3); print $3 }' |
 	sort -u >"$work/exported"
 diff "$work/declared" "$work/exported"
 readelf -d "$lib/libguestsync.so" | grep -q 'SONAME.*libguestsync.so.0'
-# One constructor and no more: it reads the environment and tells liburcu of forks.
-if [ "$(readelf -SW "$lib/libguestsync.a" | grep -c ' \.init_array')" -ne 1 ]; then
-	echo "consumers: the library has more than one constructor, or none" >&2
+# Two constructors and no more: one reads the environment and tells liburcu of forks, one counts if that is asked for there.
+if [ "$(readelf -SW "$lib/libguestsync.a" | grep -c ' \.init_array')" -ne 2 ]; then
+	echo "consumers: the library has not the two constructors that it should have" >&2
 	exit 1
 fi
 grep -q '^Requires.private:.*liburcu-bp' "$lib/pkgconfig/guestsync.pc"

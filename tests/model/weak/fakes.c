@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* What primitives/ finds of detect/, solo and the spin engine: spinning ends after one look. */
+/* What primitives/ finds of detect/, solo, the spin engine and statistics: spinning ends after one look, nothing is counted. */
 #include "detect/process.h"
 #include "primitives/solo.h"
 #include "primitives/spin.h"
+#include "primitives/tally.h"
 
 static const struct gsync_published settings = {
 	.tuning = { .eager = 2, .usable_cpus = 4, .repair_ns = 1000, .turn_ns = 1000 },
@@ -12,6 +13,24 @@ const struct gsync_published gsync_untuned;
 struct gsync_live gsync_live = { .published = &settings };
 bool gsync_clock_counter_usable, gsync_clock_libc_usable;
 __thread uint64_t gsync_turn_began;
+__thread struct gsync_teller gsync_teller;
+uint32_t gsync_statistics_on_[16];
+
+void gsync_statistics_acquired_(unsigned kind)
+{
+	(void)kind;
+}
+
+void gsync_tally_wait_begins(struct gsync_wait *wait)
+{
+	(void)wait;
+}
+
+void gsync_tally_wait_ends(const struct gsync_wait *wait, int error)
+{
+	(void)wait;
+	(void)error;
+}
 
 void gsync_patience_ended(const struct timespec *deadline)
 {
