@@ -476,6 +476,60 @@ static void tasks_are_counted_and_who_parks(void **state)
 	assert_int_equal(of_process().pool.tasks - before.tasks, 101);
 }
 
+static uint32_t inner_ran;
+
+static void inner(void *argument)
+{
+	(void)argument;
+	__atomic_store_n(&inner_ran, 1u, __ATOMIC_RELEASE);
+}
+
+/* Puts a task on top of its worker's own, and does not end before another has taken it. */
+static void outer(void *group)
+{
+	assert_int_equal(gsync_group_spawn(group, inner, NULL), 0);
+	test_until_set(&inner_ran, 1);
+}
+
+static void a_stolen_task_is_counted(void **state)
+{
+	gsync_statistics_pool_t before = of_process().pool;
+	gsync_group_t group = GSYNC_GROUP_INIT;
+
+	(void)state;
+	assert_int_equal(gsync_pool_submit(NULL, outer, &group), 0);
+	test_until_set(&inner_ran, 1);
+	assert_int_equal(gsync_group_wait(&group), 0);
+	assert_int_equal(of_process().pool.stolen - before.stolen, 1);
+	assert_int_equal(of_process().pool.tasks - before.tasks, 2);
+}
+
+static uint32_t began;
+static pthread_t at[2];
+
+/* Each of the two gives the other time to come. */
+static void meet(void *context, size_t begin, size_t end)
+{
+	struct timespec deadline = test_deadline(10000);
+
+	(void)context;
+	(void)end;
+	at[begin] = pthread_self();
+	__atomic_fetch_add(&began, 1u, __ATOMIC_ACQ_REL);
+	while (__atomic_load_n(&began, __ATOMIC_ACQUIRE) < 2 && !test_has_passed(&deadline))
+		test_sleep_ms(1);
+}
+
+static void who_helps_in_a_loop_is_counted(void **state)
+{
+	static const gsync_loop_options_t eager = { 1, GSYNC_LOOP_EAGER };
+	gsync_statistics_pool_t before = of_process().pool;
+
+	(void)state;
+	assert_int_equal(gsync_parallel_for(NULL, 2, meet, NULL, &eager), 0);
+	assert_int_equal(of_process().pool.helped - before.helped, pthread_equal(at[0], at[1]) ? 0 : 1);
+}
+
 /* ---- the table at exit; this program itself, with another task */
 
 static int take_and_exit(void)
@@ -554,6 +608,8 @@ int main(int count, char **arguments)
 		cmocka_unit_test(a_crowd_is_counted_exactly),
 		cmocka_unit_test(a_child_begins_at_zero_and_its_parent_goes_on),
 		cmocka_unit_test(tasks_are_counted_and_who_parks),
+		cmocka_unit_test(a_stolen_task_is_counted),
+		cmocka_unit_test(who_helps_in_a_loop_is_counted),
 		cmocka_unit_test(the_environment_asks_for_a_table),
 	};
 
