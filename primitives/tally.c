@@ -114,12 +114,12 @@ static struct gsync_tally *take_tally(struct gsync_tally *all)
 		give_back(&all[index]);
 		return gsync_teller.tally;
 	}
+	gsync_teller.tally = &all[index];
 	if (index != SHARED) {
 		begin_anew(&all[index]);
 		/* Without memory for it this tally stays its own for ever; its numbers are right. */
 		pthread_setspecific(at_thread_end, &all[index]);
 	}
-	gsync_teller.tally = &all[index];
 	return gsync_teller.tally;
 }
 
