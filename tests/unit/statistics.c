@@ -303,6 +303,34 @@ static void who_sleeps_and_who_wakes_is_counted(void **state)
 	}
 }
 
+static void *wait_far_behind(void *argument)
+{
+	struct sleeper *self = argument;
+	struct timespec deadline = test_deadline(100000);
+
+	__atomic_store_n(&self->thread, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	assert_int_equal(gsync_oticket_timedlock(self->lock, &deadline), 0);
+	self->counted = of_thread().oticket;
+	return NULL;
+}
+
+/* Behind a long queue a timed call draws no ticket: it looks now and then, and takes the lock when it is free. */
+static void a_lock_that_is_found_free_counts_once(void **state)
+{
+	gsync_oticket_t lock = { .next = 200 };
+	struct sleeper sleeper = { .lock = &lock };
+	pthread_t thread = test_thread(wait_far_behind, &sleeper);
+
+	(void)state;
+	while (__atomic_load_n(&sleeper.thread, __ATOMIC_ACQUIRE) == 0)
+		test_sleep_ms(1);
+	until_asleep(&sleeper.thread);
+	__atomic_store_n(&lock.turn[200 % GSYNC_OTICKET_TURNS_], gsync_oticket_round_(200) * GSYNC_OTICKET_ONE_ROUND_,
+			 __ATOMIC_RELEASE);
+	test_join(thread);
+	assert_since(&(gsync_statistics_waits_t){ 0 }, sleeper.counted, 1, 0, 1, 0, 0);
+}
+
 struct comer {
 	gsync_barrier_t *barrier;
 	pid_t thread;
@@ -347,6 +375,8 @@ static void a_barrier_counts_who_waits_and_who_wakes(void **state)
 
 /* ---- threads that end, and many of them */
 
+#define PLACES 1024 /* so many threads at a time count each for itself */
+
 static void *take_three(void *counted)
 {
 	gsync_mutex_t mutex = GSYNC_MUTEX_INIT;
@@ -364,7 +394,7 @@ static void what_ended_threads_counted_remains_but_is_not_their_successors(void 
 	gsync_statistics_t before = of_process(), own = of_thread(), counted;
 
 	(void)state;
-	for (uint64_t ended = 1; ended <= 10; ended++) {
+	for (uint64_t ended = 1; ended <= PLACES + 10; ended++) {
 		test_join(test_thread(take_three, &counted));
 		assert_int_equal(counted.mutex.acquired, 3);
 		/* The thread whose place it has taken slept. */
@@ -376,7 +406,7 @@ static void what_ended_threads_counted_remains_but_is_not_their_successors(void 
 	assert_int_equal(of_process().mutex.longest_wait_ns, before.mutex.longest_wait_ns);
 }
 
-#define CROWD 1100 /* more than there are places */
+#define CROWD (PLACES + 76)
 
 static uint32_t counted_crowd, crowd_may_end;
 
@@ -425,11 +455,12 @@ static void take_three_in_a_child(void)
 	if (memcmp(&counted, &nothing, sizeof(counted)) != 0)
 		_exit(1);
 	take_three(&counted);
-	if (counted.mutex.acquired != 3 || of_process().mutex.acquired != 3)
+	take_three(&counted);
+	if (counted.mutex.acquired != 6 || of_process().mutex.acquired != 6)
 		_exit(2);
 	if (pthread_create(&thread, NULL, take_three, &of_other) != 0 || pthread_join(thread, NULL) != 0)
 		_exit(3);
-	if (of_other.mutex.acquired != 3 || of_thread().mutex.acquired != 3 || of_process().mutex.acquired != 6)
+	if (of_other.mutex.acquired != 3 || of_thread().mutex.acquired != 6 || of_process().mutex.acquired != 9)
 		_exit(4);
 	_exit(0);
 }
@@ -603,6 +634,7 @@ int main(int count, char **arguments)
 		cmocka_unit_test(off_nothing_is_counted),
 		cmocka_unit_test(a_snapshot_is_as_long_as_the_caller_knows_it),
 		cmocka_unit_test(who_sleeps_and_who_wakes_is_counted),
+		cmocka_unit_test(a_lock_that_is_found_free_counts_once),
 		cmocka_unit_test(a_barrier_counts_who_waits_and_who_wakes),
 		cmocka_unit_test(what_ended_threads_counted_remains_but_is_not_their_successors),
 		cmocka_unit_test(a_crowd_is_counted_exactly),
