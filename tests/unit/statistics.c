@@ -408,7 +408,8 @@ static void what_ended_threads_counted_remains_but_is_not_their_successors(void 
 
 #define CROWD (PLACES + 76)
 
-static uint32_t counted_crowd, crowd_may_end;
+static uint32_t counted_crowd;
+static pthread_mutex_t gate = PTHREAD_MUTEX_INITIALIZER;
 
 static void *take_one(void *argument)
 {
@@ -418,8 +419,8 @@ static void *take_one(void *argument)
 	gsync_mutex_lock(&mutex);
 	gsync_mutex_unlock(&mutex);
 	__atomic_fetch_add(&counted_crowd, 1u, __ATOMIC_RELEASE);
-	while (__atomic_load_n(&crowd_may_end, __ATOMIC_ACQUIRE) == 0)
-		test_sleep_ms(10);
+	pthread_mutex_lock(&gate);
+	pthread_mutex_unlock(&gate);
 	return NULL;
 }
 
@@ -431,13 +432,14 @@ static void a_crowd_is_counted_exactly(void **state)
 	uint32_t count = UNDER_TSAN ? 100 : CROWD;
 
 	(void)state;
+	pthread_mutex_lock(&gate);
 	pthread_attr_init(&attributes);
 	pthread_attr_setstacksize(&attributes, 128 * 1024);
 	for (uint32_t i = 0; i < count; i++)
 		assert_int_equal(pthread_create(&threads[i], &attributes, take_one, NULL), 0);
 	test_until_count(&counted_crowd, count);
 	assert_int_equal(of_process().mutex.acquired - before.mutex.acquired, count);
-	__atomic_store_n(&crowd_may_end, 1u, __ATOMIC_RELEASE);
+	pthread_mutex_unlock(&gate);
 	for (uint32_t i = 0; i < count; i++)
 		test_join(threads[i]);
 	assert_int_equal(of_process().mutex.acquired - before.mutex.acquired, count);
