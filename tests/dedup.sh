@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: MIT
 # examples/dedup as its users meet it: what goes in comes out again, whichever engines it goes through; and bad input, full
 # disks and signals leave a message and nothing else. What needs root is said to be skipped without.
+# usage: dedup.sh DEDUP [STEP]: of a small archive every STEPth byte is damaged, every third if not said
 set -uo pipefail
 dedup=$(realpath "$1")
+step=${2:-3}
 work=$(mktemp -d)
 chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT
@@ -107,12 +109,11 @@ fails '"damaged" is corrupt: something follows the end' restore damaged
 
 # change OFFSET: one bit of the byte there, counted from the end if negative
 change() {
-	python3 - $archive "$1" <<'PYTHON'
-import sys
-data = bytearray(open(sys.argv[1], "rb").read())
-data[int(sys.argv[2])] ^= 4
-open("damaged", "wb").write(data)
-PYTHON
+	local place=$1 byte
+	[ "$place" -ge 0 ] || place=$(($(size_of $archive) + place))
+	byte=$(od -An -tu1 -j "$place" -N 1 $archive)
+	cp $archive damaged
+	printf "\\x$(printf %x $((byte ^ 4)))" | dd of=damaged bs=1 seek="$place" conv=notrunc status=none
 }
 for offset in 9 20 50 52 56 60 70 110 150 $(($(size_of $archive) / 2)) -70 -60 -50 -40 -30 -1; do
 	change "$offset"
@@ -123,9 +124,9 @@ fails '"damaged" is not an archive' restore damaged
 
 # A small one in all its parts: cut there, and a bit of the byte there changed.
 archive=size-63.data
-for ((place = 0; place < $(size_of $archive); place += 3)); do
+for ((place = 0; place < $(size_of $archive); place += step)); do
 	engines_then=("${engines[@]}")
-	engines=("${engines[place / 3 % 2]}")
+	engines=("${engines[place / step % 2]}")
 	head -c $place $archive >damaged
 	fails '"damaged" is (empty|truncated: it ends after '$place' bytes)' restore damaged
 	change $place
