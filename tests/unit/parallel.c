@@ -89,12 +89,47 @@ static void each_index_once(void **state)
 	assert_int_equal(gsync_pool_destroy(pool), 0);
 }
 
+static void fail_if_added(void *context, size_t begin, size_t end, void *sum)
+{
+	(void)context, (void)begin, (void)end, (void)sum;
+	fail();
+}
+
+static void fail_if_scanned(void *context, size_t begin, size_t end, void *sum, int write)
+{
+	(void)context, (void)begin, (void)end, (void)sum, (void)write;
+	fail();
+}
+
+static void fail_if_mapped(void *context, const void *from, void *to)
+{
+	(void)context, (void)from, (void)to;
+	fail();
+}
+
+static void fail_if_cut(void *context, void *begin, size_t bytes)
+{
+	(void)context, (void)begin, (void)bytes;
+	fail();
+}
+
 static void flags_that_nobody_knows_are_refused(void **state)
 {
 	static const gsync_loop_options_t options = { 0, 4 };
+	const gsync_reduction_t reduction = { 1, "", fail_if_added, NULL };
+	const gsync_scan_t scan = { 1, "", fail_if_scanned, NULL };
 	struct marks marks = make_marks(NULL, 1, 1);
+	char from[] = "a", to[] = "b";
+	const gsync_array_t array = { from, 1, to, 1, 1 };
 
 	(void)state;
+	assert_int_equal(gsync_parallel_reduce(NULL, 1, &reduction, NULL, to, &options), EINVAL);
+	assert_int_equal(gsync_parallel_scan(NULL, 1, &scan, NULL, to, &options), EINVAL);
+	assert_int_equal(gsync_parallel_map(NULL, &array, fail_if_mapped, NULL, &options), EINVAL);
+	assert_int_equal(gsync_parallel_for_pages(NULL, from, 1, fail_if_cut, NULL, &options), EINVAL);
+	assert_string_equal(to, "b");
+	/* No bytes are no page. */
+	assert_int_equal(gsync_parallel_for_pages(NULL, from, 0, fail_if_cut, NULL, NULL), 0);
 	assert_int_equal(gsync_parallel_for(NULL, 1, mark, &marks, &options), EINVAL);
 	check_marks(&marks, 0);
 }
@@ -380,6 +415,7 @@ static void the_sum_of_nothing_is_the_identity(void **state)
 
 struct running {
 	uint64_t from[COUNT], to[COUNT];
+	uint32_t only_read; /* indices that were added, and nothing written */
 };
 
 static void add_running(void *context, size_t begin, size_t end, void *sum, int write)
@@ -387,6 +423,8 @@ static void add_running(void *context, size_t begin, size_t end, void *sum, int 
 	struct running *all = context;
 	uint64_t *so_far = sum;
 
+	if (!write)
+		__atomic_fetch_add(&all->only_read, (uint32_t)(end - begin), __ATOMIC_RELAXED);
 	for (size_t i = begin; i < end; i++) {
 		*so_far += all->from[i];
 		if (write)
@@ -423,6 +461,49 @@ static void a_scan_writes_the_sum_of_all_before(void **state)
 		}
 		assert_int_equal(total, expected);
 	}
+	free(all);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+}
+
+/* Of COUNT ones. Returns how many of them were read once more than needed. */
+static uint32_t scan_ones(gsync_pool_t *pool, struct running *all, uint32_t flags)
+{
+	static const uint64_t none;
+	static const gsync_scan_t scan = { sizeof(uint64_t), &none, add_running, join_running };
+	const gsync_loop_options_t options = { 0, flags };
+	uint64_t total = 77;
+
+	memset(all, 0, sizeof(*all));
+	assert_int_equal(gsync_parallel_scan(pool, 0, &scan, all, &total, &options), 0);
+	assert_int_equal(total, 0);
+	assert_int_equal(all->only_read, 0);
+	for (size_t i = 0; i < COUNT; i++)
+		all->from[i] = 1;
+	assert_int_equal(gsync_parallel_scan(pool, COUNT, &scan, all, &total, &options), 0);
+	assert_int_equal(total, COUNT);
+	for (size_t i = 0; i < COUNT; i++)
+		assert_int_equal(all->to[i], i + 1);
+	return all->only_read;
+}
+
+static void a_scan_that_nobody_shares_passes_once(void **state)
+{
+	struct running *all = calloc(1, sizeof(*all));
+	gsync_pool_t *pool = make_pool();
+
+	(void)state;
+	assert_non_null(all);
+	pretend_cpus(1);
+	assert_int_equal(scan_ones(pool, all, 0), 0);
+	/* The blocks of an ordered one do not depend on who is there. */
+	assert_int_equal(scan_ones(pool, all, GSYNC_LOOP_ORDERED), COUNT);
+	/* Now it is known to cost less than a wake-up, if that is dear. */
+	pretend_cpus(4);
+	assert_int_equal(gsync_profile_set("share_ns", 1000000000), 0);
+	assert_int_equal(scan_ones(pool, all, 0), 0);
+	assert_int_equal(scan_ones(pool, all, GSYNC_LOOP_EAGER), COUNT);
+	assert_int_equal(gsync_profile_set("share_ns", 0), 0);
+	assert_int_equal(scan_ones(pool, all, 0), COUNT);
 	free(all);
 	assert_int_equal(gsync_pool_destroy(pool), 0);
 }
@@ -504,6 +585,7 @@ int main(void)
 		cmocka_unit_test_setup(sums_are_joined_from_left_to_right, share_everything),
 		cmocka_unit_test(the_sum_of_nothing_is_the_identity),
 		cmocka_unit_test_setup(a_scan_writes_the_sum_of_all_before, share_everything),
+		cmocka_unit_test_setup(a_scan_that_nobody_shares_passes_once, share_everything),
 		cmocka_unit_test_setup(a_map_writes_each_image, share_everything),
 		cmocka_unit_test_setup(memory_is_cut_at_pages, share_everything),
 	};
