@@ -376,6 +376,28 @@ static void test_a_recorded_machine_answers_as_it_did(void **state)
 	gsync_recording_free(&recorded);
 }
 
+/* What a machine does not have, its recording says it has not. */
+static void test_a_machine_without_cpuid_and_topology_is_recorded_without(void **state)
+{
+	struct gsync_recording inner = parse(TITLE "cpuid none\n"), out = { .note = NULL };
+	struct gsync_source source = gsync_recording_source(&inner);
+	struct gsync_recorder recorder = { .inner = &source, .recording = &out };
+	struct gsync_source recording = gsync_recorder_source(&recorder);
+	struct gsync_topology topology;
+	struct gsync_cpuid regs;
+
+	(void)state;
+	assert_false(recording.cpuid(recording.context, 0, 0, &regs));
+	assert_true(out.no_cpuid);
+	assert_false(recording.topology(recording.context, &topology));
+	source.topology = NULL;
+	assert_false(recording.topology(recording.context, &topology));
+	assert_false(out.has_topology);
+	assert_int_equal(recorder.error, 0);
+	gsync_recording_free(&out);
+	gsync_recording_free(&inner);
+}
+
 static void test_secrets_stay_out(void **state)
 {
 	static const char *const secrets[] = { "hunter2", "TOKEN", "alice", "vault", "4711" };
@@ -665,6 +687,7 @@ int main(void)
 		cmocka_unit_test(test_an_error_without_a_name_is_an_input_error),
 		cmocka_unit_test(test_what_cannot_be_written_is_not_taken),
 		cmocka_unit_test(test_a_recorded_machine_answers_as_it_did),
+		cmocka_unit_test(test_a_machine_without_cpuid_and_topology_is_recorded_without),
 		cmocka_unit_test(test_secrets_stay_out),
 		cmocka_unit_test(test_half_a_line_of_a_secretive_file_stays_out),
 		cmocka_unit_test(test_of_several_readings_the_longest_is_kept),

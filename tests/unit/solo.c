@@ -128,6 +128,36 @@ static void a_lock_that_lost_its_entry_is_no_longer_measured(void **state)
 	assert_int_equal(ended, 1);
 }
 
+/* More than there are entries, all at one time: most find theirs taken, by one whose trial is not old. */
+static void a_verdict_that_nobody_looks_after_is_dropped(void **state)
+{
+	static gsync_lockword_t strangers[256];
+	uint64_t now = gsync_ticks();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(strangers) / sizeof(strangers[0]); i++) {
+		strangers[i].word = GSYNC_SOLO;
+		gsync_solo_waited(&strangers[i], now, i % 2 == 0 ? GSYNC_TURN_IDLE : GSYNC_NO_TURN);
+		assert_int_equal(strangers[i].word, 0);
+	}
+}
+
+static void where_nothing_is_measured_solo_ends(void **state)
+{
+	int ended = 0;
+
+	(void)state;
+	begin_solo(true);
+	__atomic_store_n(&gsync_live.window, 0, __ATOMIC_RELAXED);
+	for (int i = 0; i < 100; i++)
+		ended += gsync_solo_count(&lock);
+	assert_int_equal(lock.word, 0);
+	assert_int_equal(ended, 1);
+	lock.word = GSYNC_SOLO;
+	gsync_solo_waited(&lock, gsync_ticks(), GSYNC_NO_TURN);
+	assert_int_equal(lock.word, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -136,6 +166,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_trial_in_which_a_waiter_has_ended_solo_is_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(turns_that_come_in_vain_end_solo, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_lock_that_lost_its_entry_is_no_longer_measured, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_verdict_that_nobody_looks_after_is_dropped, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(where_nothing_is_measured_solo_ends, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

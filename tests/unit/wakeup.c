@@ -242,6 +242,26 @@ static void who_spins_in_vain_again_and_again_spins_less(void **state)
 	assert_true(gsync_rhythm_patience(&rhythm, &tuning) >= patience / 3);
 }
 
+static void who_got_up_by_an_alarm_waits_longer_and_learns_nothing_from_that(void **state)
+{
+	const struct gsync_tuning tuning = gsync_tuning();
+	struct gsync_rhythm rhythm = { 0 };
+	uint64_t patience = gsync_rhythm_patience(&rhythm, &tuning), before = gsync_ticks();
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		gsync_rhythm_waited(&rhythm, true);
+	assert_true(gsync_rhythm_patience(&rhythm, &tuning) < patience);
+	gsync_rhythm_alarm_rang(&rhythm);
+	assert_true(rhythm.up >= before);
+	assert_true(gsync_rhythm_patience(&rhythm, &tuning) > patience);
+	/* Work came as expected, which says nothing about work that comes at any time. */
+	gsync_rhythm_waited(&rhythm, false);
+	assert_true(gsync_rhythm_patience(&rhythm, &tuning) < patience);
+	gsync_rhythm_waited(&rhythm, false);
+	assert_int_equal(gsync_rhythm_patience(&rhythm, &tuning), patience);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +274,7 @@ int main(void)
 		cmocka_unit_test(one_that_was_otherwise_does_not_end_it_two_do),
 		cmocka_unit_test(who_was_late_gets_up_earlier),
 		cmocka_unit_test(who_spins_in_vain_again_and_again_spins_less),
+		cmocka_unit_test(who_got_up_by_an_alarm_waits_longer_and_learns_nothing_from_that),
 	};
 
 	return cmocka_run_group_tests_name("wakeup", tests, NULL, NULL);
