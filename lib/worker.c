@@ -92,6 +92,28 @@ static bool lay_open(gsync_pool_t *pool, const struct gsync_task *task)
 	return true;
 }
 
+/*
+ * Takes a task of the group from below others that have no place to go to: they are
+ * put aside, and back as they were. Nobody saw them meanwhile, so somebody is called
+ * as for new ones.
+ */
+static bool dig_out(gsync_pool_t *pool, struct gsync_worker *worker, const gsync_group_t *group, struct gsync_task *task)
+{
+	struct gsync_task aside[GSYNC_DEQUE_SIZE];
+	uint32_t count = 0;
+	bool found = false;
+
+	while (!found && gsync_deque_pop(&worker->deque, task)) {
+		found = task->group == group;
+		if (!found)
+			aside[count++] = *task;
+	}
+	while (count > 0)
+		gsync_deque_push(&worker->deque, &aside[--count]);
+	gsync_crew_call(pool);
+	return found;
+}
+
 /* Where the others' tasks stand in the way they go to the queue: nobody may be there to steal them. */
 static bool take_of_group(gsync_pool_t *pool, struct gsync_worker *worker, const gsync_group_t *group,
 			  struct gsync_task *task)
@@ -99,10 +121,13 @@ static bool take_of_group(gsync_pool_t *pool, struct gsync_worker *worker, const
 	while (worker && gsync_deque_pop(&worker->deque, task)) {
 		if (task->group == group)
 			return true;
-		if (!lay_open(pool, task)) {
-			gsync_deque_push(&worker->deque, task);
-			break;
-		}
+		if (lay_open(pool, task))
+			continue;
+		/* There is no memory. */
+		gsync_deque_push(&worker->deque, task);
+		if (dig_out(pool, worker, group, task))
+			return true;
+		break;
 	}
 	return gsync_queue_take_of(&pool->queue, group, task) || steal(pool, worker, group, task);
 }

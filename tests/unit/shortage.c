@@ -25,7 +25,7 @@ static struct {
 	bool has_failed;
 } memory;
 
-static bool no_pages, no_wiping, no_threads;
+static bool no_pages, no_wiping, no_threads, no_room;
 
 /* Of one thread: no other is started while it counts. */
 static bool fails(void)
@@ -71,7 +71,7 @@ int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, v
 
 void *__wrap_malloc(size_t size)
 {
-	return fails() ? NULL : __real_malloc(size);
+	return __atomic_load_n(&no_room, __ATOMIC_RELAXED) || fails() ? NULL : __real_malloc(size);
 }
 
 void *__wrap_calloc(size_t count, size_t size)
@@ -278,6 +278,54 @@ static void nothing_else_is_taken_back(void **state)
 	assert_int_equal(gsync_queue_put(&queue, &tasks[0], true, false), ESHUTDOWN);
 	assert_int_equal(gsync_queue_put(&queue, &tasks[0], true, true), 0);
 	free(queue.ring);
+}
+
+/* A worker's own tasks, from the oldest on: another's, one of the group it waits for, two of others. */
+struct heap {
+	gsync_pool_t *pool;
+	uint32_t begun, filled, runs, others;
+	uint32_t others_before; /* those that ran before the wait was over */
+};
+
+static void wait_below_others(void *argument)
+{
+	struct heap *heap = argument;
+	gsync_group_t group;
+
+	__atomic_store_n(&heap->begun, 1u, __ATOMIC_RELEASE);
+	test_until_set(&heap->filled, 1);
+	gsync_group_init(&group, heap->pool, GSYNC_GROUP_ISOLATED);
+	assert_int_equal(gsync_pool_submit(heap->pool, count_up, &heap->others), 0);
+	assert_int_equal(gsync_group_spawn(&group, count_up, &heap->runs), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(gsync_pool_submit(heap->pool, count_up, &heap->others), 0);
+	assert_int_equal(gsync_group_wait(&group), 0);
+	heap->others_before = heap->others;
+}
+
+/* What lies above it has no place to go to: the queue is full to the brim. */
+static void an_isolated_waiter_finds_its_task_below_others(void **state)
+{
+	static const gsync_pool_options_t options = { .workers = 1 };
+	struct heap heap = { .runs = 0 };
+	uint32_t queued = 0;
+
+	(void)state;
+	alarm(30);
+	assert_int_equal(gsync_pool_create(&heap.pool, &options), 0);
+	assert_int_equal(gsync_pool_submit(heap.pool, wait_below_others, &heap), 0);
+	test_until_set(&heap.begun, 1);
+	__atomic_store_n(&no_room, true, __ATOMIC_RELAXED);
+	while (gsync_pool_submit(heap.pool, count_up, &queued) == 0)
+		;
+	__atomic_store_n(&heap.filled, 1u, __ATOMIC_RELEASE);
+	assert_int_equal(gsync_pool_destroy(heap.pool), 0);
+	__atomic_store_n(&no_room, false, __ATOMIC_RELAXED);
+	alarm(0);
+	assert_int_equal(heap.runs, 1);
+	assert_int_equal(heap.others_before, 0);
+	assert_int_equal(heap.others, 3);
+	assert_int_not_equal(queued, 0);
 }
 
 /* ---- loops */
@@ -491,6 +539,7 @@ int main(void)
 		cmocka_unit_test_setup(a_task_that_finds_no_room_is_refused, four_cpus),
 		cmocka_unit_test_setup(a_task_is_taken_back_when_no_thread_may_be_started, four_cpus),
 		cmocka_unit_test(nothing_else_is_taken_back),
+		cmocka_unit_test_setup(an_isolated_waiter_finds_its_task_below_others, four_cpus),
 		cmocka_unit_test_setup(a_reduction_without_memory_leaves_its_result, four_cpus),
 		cmocka_unit_test_setup(a_scan_without_memory_writes_nothing, four_cpus),
 		cmocka_unit_test_setup(sums_beyond_all_memory_are_refused, four_cpus),
