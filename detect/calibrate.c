@@ -228,12 +228,15 @@ static int shrink_slack(int slack)
 
 static struct gsync_estimate measure_wake(const struct gsync_source *source)
 {
-	struct gsync_estimate out;
+	struct gsync_estimate out = { .why = "no sleep was timed: quiet is set" };
 	struct naps naps = { .count = 0 };
 	bool crowded = is_crowded(source);
-	int slack = prctl(PR_GET_TIMERSLACK);
-	int left = shrink_slack(slack);
+	int slack, left;
 
+	if (source->quiet)
+		return out;
+	slack = prctl(PR_GET_TIMERSLACK);
+	left = shrink_slack(slack);
 	take_naps(&naps);
 	if (slack > 0)
 		prctl(PR_SET_TIMERSLACK, (unsigned long)slack);

@@ -8,9 +8,9 @@
  * what the mount hides, and if nothing fits, start at the mount point itself,
  * which is the container's own group.
  *
- * Called from a lock's slow path: about 8 KB of stack, no allocation. Of
- * mountinfo we read the first TEXT_SIZE bytes; a machine whose mounts of the
- * cgroups come later is served by the customary mount points.
+ * Called from a lock's slow path: no allocation, and where the source has no
+ * scratch, 8 KB of stack. Of mountinfo we read the first TEXT_SIZE bytes; a machine
+ * whose mounts of the cgroups come later is served by the customary mount points.
  */
 #include "detect/cgroup.h"
 #include "detect/text.h"
@@ -25,10 +25,12 @@ struct search {
 	bool v2;
 	gsync_cgroup_visitor *visit;
 	void *context;
-	char text[TEXT_SIZE];	/* the file being read */
-	char group[GROUP_SIZE]; /* the own group, as /proc/self/cgroup names it */
-	char place[PLACE_SIZE]; /* a directory of the cgroup file system */
+	char *text;  /* TEXT_SIZE: the file being read */
+	char *group; /* GROUP_SIZE: the own group, as /proc/self/cgroup names it */
+	char *place; /* PLACE_SIZE: a directory of the cgroup file system */
 };
+
+_Static_assert(TEXT_SIZE + GROUP_SIZE + PLACE_SIZE <= GSYNC_SCRATCH_SIZE, "a search has room");
 
 struct mount {
 	char *root;  /* which group is visible at the mount point */
@@ -234,15 +236,35 @@ static void walk_hierarchy(struct search *search)
 }
 
 /* Where the controller lives, v1 or v2, differs by machine; on a hybrid one both trees exist and one has it. */
-void gsync_cgroup_walk(const struct gsync_source *source, gsync_cgroup_visitor *visit, void *context)
+static void walk(const struct gsync_source *source, gsync_cgroup_visitor *visit, void *context, char *scratch)
 {
-	struct search search;
+	struct search search = {
+		.source = source,
+		.visit = visit,
+		.context = context,
+		.text = scratch,
+		.group = scratch + TEXT_SIZE,
+		.place = scratch + TEXT_SIZE + GROUP_SIZE,
+	};
 
-	search.source = source;
-	search.visit = visit;
-	search.context = context;
-	search.v2 = false;
 	walk_hierarchy(&search);
 	search.v2 = true;
 	walk_hierarchy(&search);
+}
+
+/* Not inlined: who brings scratch must not need the stack as well. */
+static __attribute__((noinline)) void walk_on_stack(const struct gsync_source *source, gsync_cgroup_visitor *visit,
+						    void *context)
+{
+	char scratch[GSYNC_SCRATCH_SIZE];
+
+	walk(source, visit, context, scratch);
+}
+
+void gsync_cgroup_walk(const struct gsync_source *source, gsync_cgroup_visitor *visit, void *context)
+{
+	if (source->scratch)
+		walk(source, visit, context, source->scratch);
+	else
+		walk_on_stack(source, visit, context);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "detect/clock.h"
 
+#include "detect/override.h"
+
 #include <errno.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -12,12 +14,12 @@ _Static_assert(sizeof(time_t) == sizeof(long), "a 32-bit build needs a 32-bit ti
 bool gsync_clock_counter_usable;
 bool gsync_clock_libc_usable;
 
-/* Where the kernel does not know the question, or a filter refuses it, nothing is forbidden. */
+/* Where nobody may ask, the kernel does not know the question, or a filter refuses it, nothing is forbidden. */
 bool gsync_clock_counter_forbidden(void)
 {
 	int caller_errno = errno;
 	int mode = PR_TSC_ENABLE;
-	bool forbidden = prctl(PR_GET_TSC, &mode) == 0 && mode == PR_TSC_SIGSEGV;
+	bool forbidden = !gsync_override_quiet() && prctl(PR_GET_TSC, &mode) == 0 && mode == PR_TSC_SIGSEGV;
 
 	errno = caller_errno;
 	return forbidden;

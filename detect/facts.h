@@ -54,11 +54,18 @@ struct gsync_source {
 	int (*cpus_affinity)(void *context);
 	/* False when nothing is known; may itself be NULL, which means the same. Allocates: not for locks. */
 	bool (*topology)(void *context, struct gsync_topology *out);
+	/* Room for texts, of GSYNC_SCRATCH_SIZE, if only one thread reads by this source; NULL = on the reader's stack. */
+	char *scratch;
+	bool quiet; /* whoever reads makes no system call beside it either */
 };
+
+#define GSYNC_SCRATCH_SIZE 8192
 
 /* Without topology, so that a lock needs no other library. */
 extern const struct gsync_source gsync_source_machine;
-/* With it: for the command, and linked only there. */
+/* The machine as far as a process can know it without a system call: its CPUID. */
+extern const struct gsync_source gsync_source_quiet;
+/* With topology: for the command, and linked only there. */
 extern const struct gsync_source gsync_source_full;
 
 #define GSYNC_NAME_MAX 32

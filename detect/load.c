@@ -9,8 +9,8 @@
  * readings says something about the present.
  *
  * Every function can be called alone, from a lock's slow path: it allocates
- * nothing, keeps errno, and needs less stack than gsync_cpus_read, which is
- * about 8 KB for throttling and 1 KB for the others. The kernel's own price for
+ * nothing, keeps errno, and needs some 2 KB of stack; for throttling 8 KB more,
+ * unless the source has scratch. The kernel's own price for
  * /proc/stat grows with the number of CPUs, that of throttling with the depth
  * of the cgroup.
  */

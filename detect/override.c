@@ -150,16 +150,32 @@ void gsync_override_reset(int index)
 	__atomic_store_n(&by_call[index], 0, __ATOMIC_RELAXED);
 }
 
+/* Relaxed: see gsync_override_set(). */
+static uint64_t setting_of(size_t index, const char **by_whom)
+{
+	uint64_t call = __atomic_load_n(&by_call[index], __ATOMIC_RELAXED);
+
+	*by_whom = (call & IS_SET) != 0 ? "set by gsync_profile_set()" : "set by the environment";
+	return (call & IS_SET) != 0 ? call : by_environment[index];
+}
+
+bool gsync_override_quiet(void)
+{
+	const char *by_whom;
+
+	return (uint32_t)setting_of(offsetof(struct gsync_profile, quiet) / sizeof(uint32_t), &by_whom) != 0;
+}
+
 void gsync_override_apply(struct gsync_profile *profile, struct gsync_reasons *reasons)
 {
 	for (size_t i = 0; i < GSYNC_THRESHOLD_COUNT; i++) {
-		uint64_t call = __atomic_load_n(&by_call[i], __ATOMIC_RELAXED);
-		uint64_t setting = (call & IS_SET) != 0 ? call : by_environment[i];
+		const char *by_whom;
+		uint64_t setting = setting_of(i, &by_whom);
 
 		if ((setting & IS_SET) == 0)
 			continue;
 		*gsync_profile_field(profile, i) = (uint32_t)setting;
 		if (reasons)
-			reasons->why[i] = setting == call ? "set by gsync_profile_set()" : "set by the environment";
+			reasons->why[i] = by_whom;
 	}
 }

@@ -26,6 +26,9 @@ int gsync_override_find(const char *name);
 int gsync_override_set(int index, uint64_t value);
 void gsync_override_reset(int index);
 
+/* Whether "quiet" is set: then the library makes no system call that it could do without. */
+bool gsync_override_quiet(void);
+
 /* Puts what was set in the place of what was derived. REASONS may be NULL. */
 void gsync_override_apply(struct gsync_profile *profile, struct gsync_reasons *reasons);
 

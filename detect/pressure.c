@@ -11,6 +11,9 @@
 #include "detect/text.h"
 
 #define TEXT_SIZE 6144
+
+_Static_assert(TEXT_SIZE <= GSYNC_SCRATCH_SIZE, "the text has room");
+
 #define NS_PER_TICK 10000000u /* USER_HZ is 100 on every machine we know */
 #define IDLE_ENOUGH_PERCENT 25 /* from there on nobody waits for a CPU for long */
 
@@ -50,14 +53,13 @@ static int add_cpus(const char *text, const struct gsync_cpu_mask *mask, struct 
 	return found;
 }
 
-bool gsync_usage_read(const struct gsync_source *source, const struct gsync_cpu_mask *mask, int mask_count,
-		      struct gsync_usage *out)
+static bool read_usage(const struct gsync_source *source, const struct gsync_cpu_mask *mask, int mask_count,
+		       struct gsync_usage *out, char *text)
 {
-	char text[TEXT_SIZE];
 	struct timespec own;
 
 	memset(out, 0, sizeof(*out));
-	if (!gsync_text_read(source, "/proc/stat", text, sizeof(text)) || !gsync_text_starts(text, "cpu "))
+	if (!gsync_text_read(source, "/proc/stat", text, TEXT_SIZE) || !gsync_text_starts(text, "cpu "))
 		return false;
 	/* Where not all lines are to be had, the sum over all CPUs is the next best. */
 	if (mask_count == 0 || add_cpus(text, mask, out) != mask_count) {
@@ -69,6 +71,24 @@ bool gsync_usage_read(const struct gsync_source *source, const struct gsync_cpu_
 		return false;
 	out->own = gsync_timespec_ns(&own);
 	return true;
+}
+
+/* Not inlined: who brings scratch must not need the stack as well. */
+static __attribute__((noinline)) bool read_usage_on_stack(const struct gsync_source *source,
+							  const struct gsync_cpu_mask *mask, int mask_count,
+							  struct gsync_usage *out)
+{
+	char text[TEXT_SIZE];
+
+	return read_usage(source, mask, mask_count, out, text);
+}
+
+bool gsync_usage_read(const struct gsync_source *source, const struct gsync_cpu_mask *mask, int mask_count,
+		      struct gsync_usage *out)
+{
+	if (source->scratch)
+		return read_usage(source, mask, mask_count, out, source->scratch);
+	return read_usage_on_stack(source, mask, mask_count, out);
 }
 
 /* Counters may be set back: by a suspend, by a CPU that went away. */

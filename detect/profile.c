@@ -160,6 +160,12 @@ static struct gsync_choice look(const struct gsync_conditions *conditions)
 	return (struct gsync_choice){ 40000000, "the kernel counts CPU time in ticks of 10 ms: a shorter look would see noise" };
 }
 
+static struct gsync_choice quiet(const struct gsync_conditions *conditions)
+{
+	(void)conditions;
+	return (struct gsync_choice){ 0, "a system call that is refused does no harm: it is for filters that kill" };
+}
+
 static struct gsync_choice pressure(const struct gsync_conditions *conditions)
 {
 	(void)conditions;
@@ -198,6 +204,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "share_ns", 0, NS_MOST, "ns of work must be left of a loop for a sleeping worker to be woken for it", share },
 	{ "range_ns", 100, NS_MOST, "ns, a range of a parallel loop is to last", range },
 	{ "look_ns", 0, NS_MOST, "ns, between two looks at what the machine does; 0 = never look again", look },
+	{ "quiet", 0, 1, "1 = no system call that can be done without: see guestsync(7)", quiet },
 	{ "pressure_percent", 1, 100, "percent of our CPUs taken by others: from there on waiters spin less", pressure },
 	{ "usable_cpus", 1, 1000000, "CPUs that these rules count on", usable },
 	{ "whole_cpus", 1, 1000000, "CPUs that a latency pool counts on", whole },

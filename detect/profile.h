@@ -65,6 +65,7 @@ struct gsync_profile {
 	uint32_t share_ns;
 	uint32_t range_ns;
 	uint32_t look_ns;
+	uint32_t quiet;
 	uint32_t pressure_percent;
 	uint32_t usable_cpus;
 	uint32_t whole_cpus;

@@ -91,6 +91,29 @@ int gsync_machine_cpus_affinity(void *context)
 	return gsync_affinity_read(&mask, gsync_machine_cpus_online(context));
 }
 
+static ssize_t read_nothing(void *context, const char *path, char *buffer, size_t size)
+{
+	(void)context;
+	(void)path;
+	(void)buffer;
+	(void)size;
+	return -EPERM;
+}
+
+static int know_nothing(void *context)
+{
+	(void)context;
+	return 0;
+}
+
+const struct gsync_source gsync_source_quiet = {
+	.cpuid = gsync_machine_cpuid,
+	.read_file = read_nothing,
+	.cpus_online = know_nothing,
+	.cpus_affinity = know_nothing,
+	.quiet = true,
+};
+
 const struct gsync_source gsync_source_machine = {
 	.cpuid = gsync_machine_cpuid,
 	.read_file = gsync_machine_read_file,

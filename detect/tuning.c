@@ -18,6 +18,7 @@
 #include "detect/override.h"
 #include "detect/pressure.h"
 #include "detect/process.h"
+#include "detect/source.h"
 
 #include <guestsync/profile.h>
 
@@ -81,6 +82,16 @@ static struct gsync_courtesy courtesy;
 static bool has_quota;
 static uint64_t looks;
 static bool blind; /* /proc tells nothing of the CPUs */
+
+/* Whoever waits may have a stack of 16 KB, of which libc and its lazy binding take a part: long texts stand elsewhere. */
+static struct gsync_source machine(void)
+{
+	static char scratch[GSYNC_SCRATCH_SIZE];
+	struct gsync_source source = gsync_override_quiet() ? gsync_source_quiet : gsync_source_machine;
+
+	source.scratch = scratch;
+	return source;
+}
 
 /* Not sched_yield(): under a real-time policy that would keep the one we wait for off this CPU for good. */
 static void wait_a_moment(void)
@@ -148,7 +159,7 @@ static long call_membarrier(int command)
 /* Not in a signal handler that interrupted a reader: it would wait for itself. */
 static bool grace_period(void)
 {
-	if (urcu_bp_read_ongoing())
+	if (urcu_bp_read_ongoing() || gsync_override_quiet())
 		return false;
 	if (relies_on_membarrier && call_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0)
 		return false;
@@ -222,11 +233,12 @@ static bool derive_and_publish(bool patient)
 
 static void read_cpus(void)
 {
+	const struct gsync_source source = machine();
 	struct gsync_cpu_mask fresh = { { 0 } };
 	struct gsync_cpus cpus;
 	int count = 0;
 
-	gsync_cpus_read(&gsync_source_machine, &cpus);
+	gsync_cpus_read(&source, &cpus);
 	/* All of them: then the kernel's sum is what we need. */
 	if (cpus.affinity != cpus.online)
 		count = gsync_affinity_read(&fresh, cpus.online);
@@ -295,15 +307,16 @@ static void note_courtesy(const struct gsync_usage *fresh, uint64_t now)
 
 static void read_pressure(void)
 {
+	const struct gsync_source source = machine();
 	struct gsync_usage fresh;
 	struct gsync_load load = { .throttled_ns = GSYNC_UNKNOWN };
 	uint64_t now;
 
-	blind = !gsync_usage_read(&gsync_source_machine, &mask, mask_count, &fresh);
+	blind = !gsync_usage_read(&source, &mask, mask_count, &fresh);
 	if (blind)
 		return;
 	if (has_quota)
-		gsync_throttling_read(&gsync_source_machine, &load);
+		gsync_throttling_read(&source, &load);
 	fresh.throttled = load.throttled_ns != GSYNC_UNKNOWN ? load.throttled_ns : 0;
 	now = gsync_ticks();
 	if (usage_at != 0) {
@@ -317,7 +330,7 @@ static void read_pressure(void)
 
 static void schedule_next_look(void)
 {
-	uint64_t interval = in_ticks(gsync_published()->profile.look_ns);
+	uint64_t interval = gsync_override_quiet() ? 0 : in_ticks(gsync_published()->profile.look_ns);
 
 	__atomic_store_n(&gsync_live.look_interval, interval, __ATOMIC_RELAXED);
 	__atomic_store_n(&gsync_live.next_look, gsync_ticks() + interval, __ATOMIC_RELAXED);
@@ -343,8 +356,10 @@ void gsync_look_again(bool patient)
 
 static void measure(void)
 {
-	gsync_calibrate(&gsync_source_machine, &conditions.calibration);
-	gsync_hypervisor_glance(&gsync_source_machine, &conditions.guest, &conditions.dedicated);
+	const struct gsync_source source = machine();
+
+	gsync_calibrate(&source, &conditions.calibration);
+	gsync_hypervisor_glance(&source, &conditions.guest, &conditions.dedicated);
 	__atomic_store_n(&gsync_clock_counter_usable, conditions.calibration.counter_trusted, __ATOMIC_RELAXED);
 	read_cpus();
 	read_pressure();

@@ -138,16 +138,34 @@ bool gsync_crew_was_refused(const gsync_pool_t *pool)
 	return refused != 0 && gsync_monotonic_ns() - refused < REFUSED_NS;
 }
 
-/* Signals are for the program's own threads. */
-static int create(struct gsync_worker *worker)
+/* What threads get by default, which a program, or a limit, may have made as small as 16 KB; not below what we ask. */
+static void give_stack(pthread_attr_t *attributes)
 {
+	pthread_attr_t usual;
+	size_t size = 0;
+
+	if (pthread_getattr_default_np(&usual) != 0)
+		return;
+	pthread_attr_getstacksize(&usual, &size);
+	if (size < GSYNC_STACK_LEAST)
+		pthread_attr_setstacksize(attributes, GSYNC_STACK_LEAST);
+	pthread_attr_destroy(&usual);
+}
+
+/* Signals are for the program's own threads. */
+int gsync_crew_thread(pthread_t *thread, void *(*main)(void *), void *argument)
+{
+	pthread_attr_t attributes;
 	sigset_t all, before;
 	int error;
 
+	pthread_attr_init(&attributes);
+	give_stack(&attributes);
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	error = pthread_create(&worker->thread, NULL, gsync_worker_main, worker);
+	error = pthread_create(thread, &attributes, main, argument);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	pthread_attr_destroy(&attributes);
 	return error;
 }
 
@@ -162,7 +180,7 @@ static bool start_thread(gsync_pool_t *pool, uint32_t capacity)
 
 		worker->pool = pool;
 		worker->index = pool->started;
-		done = create(worker) == 0;
+		done = gsync_crew_thread(&worker->thread, gsync_worker_main, worker) == 0;
 		if (done)
 			__atomic_store_n(&pool->started, pool->started + 1, __ATOMIC_RELEASE);
 		else

@@ -7,16 +7,20 @@
  * need not have it. Where it is missing, or sees nothing, all CPUs are equally
  * near. We ask it for what it can read anywhere; and not at all where half of
  * /sys is hidden, which it may answer by ending the process (2.9: a directory of
- * nodes without nodes).
+ * nodes without nodes); nor in a program with raised privileges (set-user-ID), since
+ * it runs what the environment names as its plugins. It is asked by a thread made
+ * for that: it takes 10 KB of stack, and who creates a pool may not have so much.
  */
 #include "lib/pool.h"
 
 #include "detect/affinity.h"
 #include "detect/manners.h"
+#include "detect/override.h"
 
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 #ifdef HAVE_HWLOC
@@ -81,6 +85,8 @@ static bool load_hwloc(struct hwloc *hwloc)
 
 static bool is_safe_to_ask(void)
 {
+	if (getauxval(AT_SECURE) != 0)
+		return false;
 	return access("/sys/devices/system/node", F_OK) != 0 || access("/sys/devices/system/node/node0", F_OK) == 0;
 }
 
@@ -113,13 +119,13 @@ static void read_sites(const struct hwloc *hwloc, hwloc_topology_t topology, str
 			into->farthest = distance(into, 0, cpu);
 }
 
-static void ask_hwloc(struct map *into)
+static void *ask_hwloc(void *into)
 {
 	hwloc_topology_t topology;
 	struct hwloc hwloc;
 
-	if (!is_safe_to_ask() || !load_hwloc(&hwloc) || hwloc.topology_init(&topology) != 0)
-		return;
+	if (!load_hwloc(&hwloc) || hwloc.topology_init(&topology) != 0)
+		return NULL;
 	if (hwloc.topology_set_flags(topology, HWLOC_TOPOLOGY_FLAG_DONT_CHANGE_BINDING | HWLOC_TOPOLOGY_FLAG_NO_DISTANCES |
 						       HWLOC_TOPOLOGY_FLAG_NO_MEMATTRS | HWLOC_TOPOLOGY_FLAG_NO_CPUKINDS) == 0 &&
 	    /* Its own reading of CPUID would move this thread from CPU to CPU. */
@@ -127,11 +133,21 @@ static void ask_hwloc(struct map *into)
 	    hwloc.topology_load(topology) == 0 && hwloc.topology_is_thissystem(topology))
 		read_sites(&hwloc, topology, into);
 	hwloc.topology_destroy(topology);
+	return NULL;
+}
+
+/* Where there can be no thread, there will be no workers either. */
+static void ask(struct map *into)
+{
+	pthread_t thread;
+
+	if (is_safe_to_ask() && gsync_crew_thread(&thread, ask_hwloc, into) == 0)
+		pthread_join(thread, NULL);
 }
 
 #else
 
-static void ask_hwloc(struct map *into)
+static void ask(struct map *into)
 {
 	(void)into;
 }
@@ -152,7 +168,7 @@ void gsync_near_learn(void)
 
 		if (fresh) {
 			fresh->count = (uint32_t)cpus;
-			ask_hwloc(fresh);
+			ask(fresh);
 		}
 		__atomic_store_n(&map, fresh, __ATOMIC_RELEASE);
 	}
@@ -182,7 +198,7 @@ bool gsync_near_bind(pthread_t thread, uint32_t index)
 {
 	struct gsync_cpu_mask allowed;
 	struct gsync_cpu_mask one = { { 0 } };
-	int count = gsync_affinity_read(&allowed, 0);
+	int count = gsync_override_quiet() ? 0 : gsync_affinity_read(&allowed, 0);
 	uint32_t left;
 
 	if (count <= 0)

@@ -3,6 +3,7 @@
 #include "lib/pool.h"
 
 #include "detect/manners.h"
+#include "detect/override.h"
 #include "primitives/futex.h"
 
 #include <stdlib.h>
@@ -72,7 +73,7 @@ static void free_pool(gsync_pool_t *pool)
 static uint32_t places_for(const gsync_pool_options_t *options)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	long configured = sysconf(_SC_NPROCESSORS_CONF);
+	long configured = gsync_override_quiet() ? 0 : sysconf(_SC_NPROCESSORS_CONF);
 	uint32_t most = tuning.usable_cpus;
 
 	if (configured > 0 && (unsigned long)configured > most)
@@ -111,7 +112,7 @@ static void prepare(const gsync_pool_options_t *options)
 	pthread_once(&once, watch_forks);
 	if (!gsync_is_tuned())
 		gsync_calibration_of_process();
-	if (places_for(options) > 2)
+	if (places_for(options) > 2 && !gsync_override_quiet())
 		gsync_near_learn();
 }
 

@@ -239,6 +239,10 @@ static inline uint64_t gsync_pool_patience(const struct gsync_tuning *tuning)
 
 /* ---- crew.c */
 
+#define GSYNC_STACK_LEAST ((size_t)256 << 10) /* tasks nest, and helpers stack up */
+
+/* A thread without signals, and with a stack of a size that can be counted on. */
+int gsync_crew_thread(pthread_t *thread, void *(*main)(void *), void *argument);
 /* A thread could not be started just now. */
 bool gsync_crew_was_refused(const gsync_pool_t *pool);
 /* There is something to do: sees to it that somebody comes, unless all may be awake already. */

@@ -21,6 +21,7 @@
  */
 #include "lib/pool.h"
 
+#include "detect/override.h"
 #include "primitives/futex.h"
 
 #include <sys/prctl.h>
@@ -119,7 +120,8 @@ static void be_punctual(struct gsync_rhythm *rhythm, const struct gsync_tuning *
 {
 	if (rhythm->punctual)
 		return;
-	prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
+	if (!gsync_override_quiet())
+		prctl(PR_SET_TIMERSLACK, 1ul, 0ul, 0ul, 0ul);
 	rhythm->punctual = true;
 	rhythm->lead = (double)(LEAD_FIRST * tuning->pool);
 }

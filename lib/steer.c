@@ -24,6 +24,7 @@
 #include "lib/pool.h"
 
 #include "detect/manners.h"
+#include "detect/override.h"
 
 #include <sched.h>
 #include <string.h>
@@ -84,7 +85,7 @@ static int count(const struct gsync_cpu_mask *mask)
 static void look_at_mask(struct gsync_bed *bed, bool bound)
 {
 	struct gsync_cpu_mask now;
-	bool known = read_mask(0, &now);
+	bool known = !gsync_override_quiet() && read_mask(0, &now);
 
 	if (known && is_same(&now, &bed->allowed))
 		return;
@@ -95,10 +96,10 @@ static void look_at_mask(struct gsync_bed *bed, bool bound)
 /* Of what it was given some may have gone offline since; more means that somebody else has set it. */
 static void put_back(struct gsync_bed *bed)
 {
-	struct gsync_cpu_mask now, all;
+	static const struct gsync_cpu_mask all = { { [0 ... WORDS - 1] = ~0ul } };
+	struct gsync_cpu_mask now;
 
-	memset(&all, 0xff, sizeof(all));
-	if (read_mask(0, &now) && is_within(&now, &bed->given))
+	if (!gsync_override_quiet() && read_mask(0, &now) && is_within(&now, &bed->given))
 		write_mask(0, &all);
 	bed->steered = false;
 }
@@ -173,18 +174,17 @@ static struct gsync_worker *choose(gsync_pool_t *pool, uint32_t started, const s
 
 static void steer(struct gsync_bed *bed, const struct gsync_cpu_mask *places, uint32_t here)
 {
-	struct gsync_cpu_mask now, given = *places;
+	struct gsync_cpu_mask now;
 
-	if (!bed->free || !read_mask(bed->thread, &now) || !is_same(&now, &bed->allowed))
+	if (!bed->free || gsync_override_quiet() || !read_mask(bed->thread, &now) || !is_same(&now, &bed->allowed))
 		return;
 	for (size_t i = 0; i < WORDS; i++)
-		given.bits[i] &= now.bits[i];
-	if (is_empty(&given)) {
-		given = now;
-		take_out(&given, here);
+		bed->given.bits[i] = now.bits[i] & places->bits[i];
+	if (is_empty(&bed->given)) {
+		bed->given = now;
+		take_out(&bed->given, here);
 	}
-	bed->given = given;
-	bed->steered = write_mask(bed->thread, &given);
+	bed->steered = write_mask(bed->thread, &bed->given);
 }
 
 struct gsync_worker *gsync_steer(gsync_pool_t *pool)

@@ -13,6 +13,12 @@
 /* SYS_futex takes the kernel's own timespec, whose seconds are a long. */
 _Static_assert(sizeof(time_t) == sizeof(long), "a 32-bit build needs a 32-bit time_t");
 
+/* What the kernel or a filter says to who may not use futexes. */
+static bool is_refusal(int error)
+{
+	return error == ENOSYS || error == EPERM || error == EACCES;
+}
+
 /* Without futexes a waiter can only hang or corrupt, so say what is wrong and end. */
 static _Noreturn void no_futex(void)
 {
@@ -46,7 +52,7 @@ enum gsync_sleep gsync_futex_wait(uint32_t *word, uint32_t expected, uint32_t ch
 	else
 		GSYNC_PROBE1(lll_lock_wait_private, word);
 	if (call(word, FUTEX_WAIT_BITSET, shared, expected, deadline, channels) < 0) {
-		if (errno == ENOSYS || errno == EPERM)
+		if (is_refusal(errno))
 			no_futex();
 		if (errno == ETIMEDOUT)
 			sleep = GSYNC_SLEEP_TIMED_OUT;
@@ -68,7 +74,7 @@ int gsync_futex_wake(uint32_t *word, int count, uint32_t channels, bool shared)
 	woken = call(word, FUTEX_WAKE_BITSET, shared, (uint32_t)count, NULL, channels);
 
 	if (woken < 0) {
-		if (errno == ENOSYS || errno == EPERM)
+		if (is_refusal(errno))
 			no_futex();
 		woken = 0; /* shared memory that is gone already: nobody sleeps there */
 	}

@@ -11,6 +11,7 @@
  */
 #include "primitives/spin.h"
 
+#include "detect/override.h"
 #include "primitives/futex.h"
 
 #include <sched.h>
@@ -75,7 +76,8 @@ static bool yield_to_own(const struct gsync_tuning *tuning, uint64_t before)
 {
 	uint64_t after;
 
-	if (gsync_lies_ahead(__atomic_load_n(&recess_end, __ATOMIC_RELAXED), before, tuning->yield_recess))
+	if (gsync_lies_ahead(__atomic_load_n(&recess_end, __ATOMIC_RELAXED), before, tuning->yield_recess) ||
+	    gsync_override_quiet())
 		return false;
 	sched_yield();
 	after = gsync_ticks();
@@ -95,7 +97,7 @@ __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
 
 static bool yield_to_others(const struct gsync_tuning *tuning, uint64_t now)
 {
-	if (gsync_others_are_rude(tuning))
+	if (gsync_others_are_rude(tuning) || gsync_override_quiet())
 		return false;
 	__atomic_store_n(&gsync_live.yielded, now, __ATOMIC_RELAXED);
 	sched_yield();

@@ -74,7 +74,8 @@
  * allows; that starts no further threads. A task may wait for groups that it, or
  * what it called, has spawned into. One that waits for the task of a group of
  * others may wait for itself, since a wait runs other tasks on top of its own
- * stack.
+ * stack. The pool's threads have the stack that threads get by default, but
+ * 256 KB at least; a thread of yours that waits or runs loops should have 64 KB.
  *
  * fork: a child has no threads but the one that forked, so pools that it
  * inherits are dead in it: nothing of what was queued runs there, submit and
