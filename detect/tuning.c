@@ -156,10 +156,16 @@ static long call_membarrier(int command)
 #endif
 }
 
+/* It is, and was so before: while it is being set, calls are still allowed. */
+static bool stays_quiet(void)
+{
+	return gsync_override_quiet() && gsync_published()->profile.quiet != 0;
+}
+
 /* Not in a signal handler that interrupted a reader: it would wait for itself. */
 static bool grace_period(void)
 {
-	if (urcu_bp_read_ongoing() || gsync_override_quiet())
+	if (urcu_bp_read_ongoing() || stays_quiet())
 		return false;
 	if (relies_on_membarrier && call_membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) < 0)
 		return false;
