@@ -5,11 +5,13 @@
  * hwloc knows. It is loaded by dlopen, and only for pools in which there is a
  * choice, those of more than two workers: programs that want nothing but locks
  * need not have it. Where it is missing, or sees nothing, all CPUs are equally
- * near. We ask it for what it can read anywhere; and not at all where half of
- * /sys is hidden, which it may answer by ending the process (2.9: a directory of
- * nodes without nodes); nor in a program with raised privileges (set-user-ID), since
- * it runs what the environment names as its plugins. It is asked by a thread made
- * for that: it takes 10 KB of stack, and who creates a pool may not have so much.
+ * near. We ask it for what it can read anywhere, by a thread made for that: it
+ * takes 10 KB of stack, and who creates a pool may not have so much. And not
+ * everywhere:
+ *
+ *   half of /sys is hidden       it may end the process (2.9: a directory of nodes without nodes), or complains
+ *   memory is limited            it may end the process when there is no more
+ *   raised privileges (setuid)   it runs plugins that the environment names
  */
 #include "lib/pool.h"
 
@@ -21,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #ifdef HAVE_HWLOC
@@ -83,11 +86,23 @@ static bool load_hwloc(struct hwloc *hwloc)
 	return found;
 }
 
+static bool is_limited(int what)
+{
+	struct rlimit most;
+
+	return getrlimit(what, &most) == 0 && most.rlim_cur != RLIM_INFINITY;
+}
+
+static bool is_there(const char *path)
+{
+	return access(path, F_OK) == 0;
+}
+
 static bool is_safe_to_ask(void)
 {
-	if (getauxval(AT_SECURE) != 0)
-		return false;
-	return access("/sys/devices/system/node", F_OK) != 0 || access("/sys/devices/system/node/node0", F_OK) == 0;
+	return getauxval(AT_SECURE) == 0 && !is_limited(RLIMIT_AS) && !is_limited(RLIMIT_DATA) &&
+	       is_there("/sys/devices/system/cpu/cpu0/topology") &&
+	       (!is_there("/sys/devices/system/node") || is_there("/sys/devices/system/node/node0"));
 }
 
 /* Numbers all CPUs by the object of that DEPTH that they belong to. */
