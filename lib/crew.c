@@ -155,6 +155,7 @@ static void give_stack(pthread_attr_t *attributes)
 /* Signals are for the program's own threads. */
 int gsync_crew_thread(pthread_t *thread, void *(*main)(void *), void *argument)
 {
+	int caller_errno = errno; /* malloc and mmap may set it */
 	pthread_attr_t attributes;
 	sigset_t all, before;
 	int error;
@@ -166,6 +167,7 @@ int gsync_crew_thread(pthread_t *thread, void *(*main)(void *), void *argument)
 	error = pthread_create(thread, &attributes, main, argument);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attributes);
+	errno = caller_errno;
 	return error;
 }
 

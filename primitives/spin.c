@@ -72,6 +72,15 @@ static bool strangers_ran(const struct gsync_tuning *tuning, uint64_t now)
 	return (double)own * tuning->ticks_per_ns * 100 < (double)since * tuning->usable_cpus * OWN_PERCENT;
 }
 
+/* A filter may refuse even that, and whoever waits must not see it in errno. */
+static void yield(void)
+{
+	int caller_errno = errno;
+
+	sched_yield();
+	errno = caller_errno;
+}
+
 static bool yield_to_own(const struct gsync_tuning *tuning, uint64_t before)
 {
 	uint64_t after;
@@ -79,7 +88,7 @@ static bool yield_to_own(const struct gsync_tuning *tuning, uint64_t before)
 	if (gsync_lies_ahead(__atomic_load_n(&recess_end, __ATOMIC_RELAXED), before, tuning->yield_recess) ||
 	    gsync_override_quiet())
 		return false;
-	sched_yield();
+	yield();
 	after = gsync_ticks();
 	if (after - before > tuning->slow_yield && strangers_ran(tuning, after))
 		__atomic_store_n(&recess_end, after + tuning->yield_recess, __ATOMIC_RELAXED);
@@ -100,7 +109,7 @@ static bool yield_to_others(const struct gsync_tuning *tuning, uint64_t now)
 	if (gsync_others_are_rude(tuning) || gsync_override_quiet())
 		return false;
 	__atomic_store_n(&gsync_live.yielded, now, __ATOMIC_RELAXED);
-	sched_yield();
+	yield();
 	return true;
 }
 
