@@ -17,6 +17,10 @@
  * pthread_atfork before. When a thread waits for the first time liburcu notes
  * that down; where there is no memory for that at all, it ends the process.
  *
+ * Sandboxes. All system calls but futex(2), and what libc needs for memory and
+ * threads, may be refused. A filter that kills needs the setting "quiet", of
+ * <guestsync/profile.h>; guestsync(7) lists the calls, and when they are made.
+ *
  * Time. Deadlines are absolute CLOCK_MONOTONIC times; durations are ns.
  */
 #ifndef GUESTSYNC_BASE_H

@@ -27,7 +27,8 @@ GSYNC_BEGIN_DECLS
  * Sets one threshold for all locks of this process; waiters that begin to wait
  * after the call go by it. Returns 0, ENOENT (no such name), ERANGE (out of its
  * bounds; nothing changes) or EPERM (a sandbox that was entered meanwhile refuses
- * membarrier(2), without which waiters cannot be given anything new).
+ * membarrier(2), or "quiet" forbids it, without which waiters cannot be given
+ * anything new).
  */
 GSYNC_API int gsync_profile_set(const char *name, uint64_t value);
 

@@ -168,23 +168,25 @@ static void fill_in_loops(void *argument, size_t begin, size_t end)
 		CHECK(gsync_parallel_for(NULL, PARTS / 8, fill, (uint32_t *)argument + i * (PARTS / 8), NULL) == 0);
 }
 
-/* Returns how many threads it had in the end. */
-static uint32_t try_pool(uint32_t *refused)
+/* Returns how many threads it had in the end; negative where there is no memory for it. */
+static int try_pool(uint32_t *refused)
 {
 	static uint32_t parts[PARTS];
 	gsync_group_t group = GSYNC_GROUP_INIT;
 	gsync_pool_t *pool;
 	uint32_t threads;
+	int error = gsync_pool_create(&pool, NULL);
 
-	CHECK(gsync_pool_create(&pool, NULL) == 0);
+	if (error == ENOMEM)
+		return -1;
+	CHECK(error == 0);
 	for (int i = 0; i < 5; i++)
 		CHECK(gsync_parallel_for(pool, PARTS, fill, parts, NULL) == 0);
 	CHECK(gsync_parallel_for(NULL, 8, fill_in_loops, parts, NULL) == 0);
 	for (int i = 0; i < PARTS; i++)
 		CHECK(parts[i] == 6 * 200);
 	for (int i = 0; i < TASKS; i++) {
-		int error = gsync_pool_submit(pool, run_task, NULL);
-
+		error = gsync_pool_submit(pool, run_task, NULL);
 		CHECK(error == 0 || error == EAGAIN);
 		*refused += error != 0;
 		CHECK(gsync_group_spawn(&group, run_task, NULL) == 0);
@@ -194,7 +196,7 @@ static uint32_t try_pool(uint32_t *refused)
 	CHECK(*refused == 0 || threads == 0);
 	CHECK(gsync_pool_destroy(pool) == 0);
 	CHECK(ran == 2 * TASKS - *refused);
-	return threads;
+	return (int)threads;
 }
 
 /* ---- processes */
@@ -226,9 +228,9 @@ static bool try_fork(void)
 
 static int try_all(const char *late)
 {
-	uint32_t refused = 0, workers;
+	uint32_t refused = 0;
+	int started, workers;
 	bool forks;
-	int started;
 
 	/* As if there were more CPUs, so that there is something to share, and to ask hwloc about. */
 	CHECK(gsync_profile_set("usable_cpus", 4) == 0);
@@ -241,7 +243,7 @@ static int try_all(const char *late)
 	try_deadlines();
 	workers = try_pool(&refused);
 	forks = try_fork();
-	printf("core: %d threads, a pool of %u, %u tasks refused, %s\n", started, workers, refused,
+	printf("core: %d threads, a pool of %d, %u tasks refused, %s\n", started, workers, refused,
 	       forks ? "two processes" : "one process");
 	return 0;
 }

@@ -866,8 +866,8 @@ static void a_bound_worker_stays_on_one_cpu(void **state)
 {
 	static const gsync_pool_options_t options = { .flags = GSYNC_POOL_BIND };
 	gsync_pool_t *pool = make(&options);
+	static uint32_t runs;
 	cpu_set_t set;
-	uint32_t runs = 0;
 
 	(void)state;
 	assert_int_equal(gsync_pool_submit(pool, count_up, &runs), 0);
