@@ -86,11 +86,12 @@ static bool load_hwloc(struct hwloc *hwloc)
 	return found;
 }
 
-static bool is_limited(int what)
+static bool is_memory_limited(void)
 {
-	struct rlimit most;
+	struct rlimit space, data;
 
-	return getrlimit(what, &most) == 0 && most.rlim_cur != RLIM_INFINITY;
+	return getrlimit(RLIMIT_AS, &space) != 0 || space.rlim_cur != RLIM_INFINITY ||
+	       getrlimit(RLIMIT_DATA, &data) != 0 || data.rlim_cur != RLIM_INFINITY;
 }
 
 static bool is_there(const char *path)
@@ -100,8 +101,7 @@ static bool is_there(const char *path)
 
 static bool is_safe_to_ask(void)
 {
-	return getauxval(AT_SECURE) == 0 && !is_limited(RLIMIT_AS) && !is_limited(RLIMIT_DATA) &&
-	       is_there("/sys/devices/system/cpu/cpu0/topology") &&
+	return getauxval(AT_SECURE) == 0 && !is_memory_limited() && is_there("/sys/devices/system/cpu/cpu0/topology") &&
 	       (!is_there("/sys/devices/system/node") || is_there("/sys/devices/system/node/node0"));
 }
 
