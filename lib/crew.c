@@ -64,6 +64,7 @@
 #include "primitives/spin.h"
 #include "primitives/tally.h"
 
+#include <errno.h>
 #include <signal.h>
 
 #define AWAKE ((uint64_t)1)

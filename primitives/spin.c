@@ -14,6 +14,7 @@
 #include "detect/override.h"
 #include "primitives/futex.h"
 
+#include <errno.h>
 #include <sched.h>
 
 /* The most that measuring takes, and a look at the machine. */
