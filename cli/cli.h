@@ -18,6 +18,7 @@ enum {
 int cli_detect(int argc, char **argv);
 int cli_calibrate(int argc, char **argv);
 int cli_bench(int argc, char **argv);
+int cli_torture(int argc, char **argv);
 int cli_oracle(int argc, char **argv); /* calibrate --oracle */
 
 #endif

@@ -16,6 +16,7 @@ static const struct command {
 	{ "detect", cli_detect, "what machine this is, and how long a waiter should spin on it" },
 	{ "calibrate", cli_calibrate, "what waiting costs here, and how far that can be trusted" },
 	{ "bench", cli_bench, "measure locks, barriers and parallel loops, ours and others'" },
+	{ "torture", cli_torture, "let everything happen to locks, barriers and the pool, and watch" },
 };
 
 #define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))

@@ -2,9 +2,9 @@
 /* What gsync_oticket promises beyond the contract of every lock: order, wrap, giving up. */
 #include "tests/unit/support.h"
 
-#include <guestsync/oticket.h>
-
 #include <signal.h>
+
+#include "bench/oticket_at.h"
 
 #define WAITERS 12
 #define LAST_TICKET UINT32_MAX
@@ -17,10 +17,7 @@ static void start_at(uint32_t ticket)
 	gsync_oticket_t fresh = GSYNC_OTICKET_INIT;
 
 	lock = fresh;
-	lock.next = ticket;
-	lock.serving = ticket - 1;
-	for (uint32_t t = ticket; t != ticket - GSYNC_OTICKET_TURNS_; t--)
-		lock.turn[t % GSYNC_OTICKET_TURNS_] = (uint64_t)gsync_oticket_round_(t) << 44;
+	bench_oticket_at(&lock, ticket);
 }
 
 static void init_refuses_an_unknown_flag(void **state)
