@@ -19,8 +19,13 @@
  * Watched time. What bounds a call is not the clock on the wall: the machine may
  * be overcommitted, this process stopped for minutes, or the guest frozen. So the
  * supervisor counts time itself, in short steps from look to look, each with an
- * upper bound, and only while no process of the stage is stopped. A call fails
- * that takes longer than its bound of time so counted.
+ * upper bound, and only while no process of the stage is stopped. Where actors want
+ * the CPUs, a step counts as far as they have got them: others may have had them. A
+ * call fails that takes longer than its bound of time so counted.
+ *
+ * Calm. A signal, or to be stopped and continued, ends a sleep, and so mends what a
+ * lost wake-up has done. So half of the time nobody is interrupted, nor while
+ * somebody is in a call for suspiciously long.
  *
  * Each thread draws from a sequence of its own, which the seed, the stage, and the
  * thread's place in it make; so the same seed lets each do the same again. When
@@ -43,6 +48,7 @@
 #define TORTURE_ACTORS_MAX 64u
 #define TORTURE_SITES 3u
 #define TORTURE_PROCESSES 3u
+#define TORTURE_PROCESSES_MOST 6u
 
 #define TORTURE_MS 1000000u
 #define TORTURE_S 1000000000u
@@ -173,12 +179,14 @@ struct torture_board {
 	/* the supervisor's */
 	alignas(BENCH_LINE) uint64_t watched_ns;
 	uint32_t stop;
+	uint32_t calm; /* nobody is to be interrupted */
 
 	/* everybody's */
 	alignas(BENCH_LINE) uint32_t failing; /* 0; 1: somebody writes the FAILURE; 2: it is written */
 	char failure[300];
 	uint32_t ready;	   /* the first process has prepared the stage */
 	uint32_t finished; /* processes without actors */
+	uint32_t lull;	   /* torture_crowd.c */
 	uint64_t events[TORTURE_EVENTS]; /* of those who are no actors */
 	struct torture_actor cast[TORTURE_ACTORS_MAX];
 	struct torture_site shared_sites[TORTURE_SITES];
@@ -263,7 +271,7 @@ struct torture_plan {
 };
 
 struct torture_result {
-	double seconds; /* watched */
+	double seconds; /* in which it was watched */
 	double longest_ms;
 	uint64_t events[TORTURE_EVENTS];
 	char failure[400]; /* "" = none */
@@ -277,6 +285,9 @@ int torture_stage_play(const struct torture_stage *stage, const struct torture_p
 		       struct torture_result *result, struct bench_error *error);
 
 /* ---- torture_state.c */
+
+/* As in "thread 3: … OBJECT". */
+extern const char *const torture_call_words[TORTURE_CALLS];
 
 /* Everything that shows where a stage stands, its PROCESSES still there. */
 void torture_state_print(FILE *out, const struct torture_board *board, const pid_t *processes);

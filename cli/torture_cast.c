@@ -83,7 +83,8 @@ static void move_thread(pid_t thread, const struct bench_cpus *cpus)
 
 static void plague(const struct bench_cpus *cpus)
 {
-	bool signals = torture_draw(PLAGUES_PER_SIGNAL) == 0, moves = torture_draw(PLAGUES_PER_MOVE) == 0;
+	bool calm = __atomic_load_n(&torture_board->calm, __ATOMIC_RELAXED) != 0;
+	bool signals = !calm && torture_draw(PLAGUES_PER_SIGNAL) == 0, moves = torture_draw(PLAGUES_PER_MOVE) == 0;
 	pid_t thread = signals || moves ? pick_thread() : 0;
 
 	if (thread != 0 && signals)
@@ -107,10 +108,12 @@ static void plague(const struct bench_cpus *cpus)
 static void *play(void *argument)
 {
 	struct torture_actor *self = argument;
+	clockid_t clock = CLOCK_MONOTONIC;
 
 	torture_self = self;
 	__atomic_store_n(&self->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELAXED);
-	pthread_getcpuclockid(pthread_self(), &self->cpu_clock);
+	pthread_getcpuclockid(pthread_self(), &clock);
+	__atomic_store_n(&self->cpu_clock, clock, __ATOMIC_RELAXED);
 	torture_note(TORTURE_THREADS);
 	torture_leave(TORTURE_THINKS);
 	self->board->act->play(self);

@@ -8,6 +8,10 @@
  * owner word, and its own at the end; and each lock's plain counter must in the end
  * be the sum of what its holders say.
  *
+ * Now and then somebody calls for a lull: nobody comes any more, until all who are in
+ * line or hold a lock have left. In a crowd that goes on and on, a sleeper whose
+ * wake-up was lost is soon woken by another's; in a lull nobody does.
+ *
  * A child of fork has no other thread. It finds the lock held that its parent held,
  * can release it, unless it is a ticket lock that others stand in line for, and
  * can use locks of its own.
@@ -27,6 +31,8 @@
 #define TURNS_PER_FORK 4000u
 #endif
 #define TURNS_PER_LIFE 1000u
+#define TURNS_PER_LULL 1000u
+#define LULL_LOOK_NS 100000u
 
 static bool suits(const struct torture_subject *subject)
 {
@@ -200,11 +206,41 @@ static void visit(struct torture_actor *self, unsigned number)
 	torture_unlock(&site->object, &site->nodes[self->index][0]);
 }
 
+/* ---- lulls */
+
+static bool all_have_left(const struct torture_board *board)
+{
+	for (unsigned i = 0; i < board->actors; i++)
+		if (__atomic_load_n(&board->cast[i].call, __ATOMIC_RELAXED) > TORTURE_THINKS)
+			return false;
+	return true;
+}
+
+static void call_lull(struct torture_board *board)
+{
+	uint32_t none = 0;
+
+	if (!__atomic_compare_exchange_n(&board->lull, &none, 1u, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		return;
+	while (!all_have_left(board))
+		torture_sleep(LULL_LOOK_NS);
+	__atomic_store_n(&board->lull, 0u, __ATOMIC_RELAXED);
+}
+
+static void keep_lull(const struct torture_board *board)
+{
+	while (__atomic_load_n(&board->lull, __ATOMIC_RELAXED) != 0)
+		torture_sleep(LULL_LOOK_NS);
+}
+
 static void play(struct torture_actor *self)
 {
 	uint32_t turns = torture_draw(2 * TURNS_PER_LIFE);
 
 	do {
+		if (torture_draw(TURNS_PER_LULL) == 0)
+			call_lull(self->board);
+		keep_lull(self->board);
 		visit(self, torture_draw(TORTURE_SITES));
 		torture_linger();
 		if (torture_draw(TURNS_PER_FORK) == 0)

@@ -70,7 +70,8 @@ static void until_in_line(const struct torture_actor *actor)
 		/* In the call it is, so neither its sleep nor its CPU time can be from before. */
 		if ((call == TORTURE_LOCKS || call == TORTURE_LOCKS_TIMED) &&
 		    (torture_thread_state(getpid(), __atomic_load_n(&actor->tid, __ATOMIC_RELAXED)) == 'S' ||
-		     cpu_time(actor->cpu_clock) - __atomic_load_n(&line.began[actor->index], __ATOMIC_RELAXED) > enough))
+		     cpu_time(__atomic_load_n(&actor->cpu_clock, __ATOMIC_RELAXED)) -
+				     __atomic_load_n(&line.began[actor->index], __ATOMIC_RELAXED) > enough))
 			return;
 		torture_sleep(LOOK_NS);
 	}

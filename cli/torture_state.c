@@ -15,7 +15,7 @@
 #include "lib/pool.h"
 #include "primitives/solo.h"
 
-static const char *const calls[TORTURE_CALLS] = {
+const char *const torture_call_words[TORTURE_CALLS] = {
 	[TORTURE_AWAY] = "away",
 	[TORTURE_THINKS] = "in no call",
 	[TORTURE_HOLDS] = "holds",
@@ -79,7 +79,7 @@ static void print_actor(FILE *out, const struct torture_board *board, const stru
 		fprintf(out, " (%d", (int)thread);
 	if (thread != 0)
 		print_thread(out, process_of(board, actor, processes), thread);
-	fprintf(out, "%s: %s", thread != 0 ? ")" : "", calls[call < TORTURE_CALLS ? call : TORTURE_AWAY]);
+	fprintf(out, "%s: %s", thread != 0 ? ")" : "", torture_call_words[call < TORTURE_CALLS ? call : TORTURE_AWAY]);
 	if (call >= TORTURE_HOLDS)
 		fprintf(out, " %p", actor->object);
 	if (call >= TORTURE_THINKS)

@@ -6,6 +6,7 @@
  * the stage; what is left is then told, and killed.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include "bench/measure.h"
 #include "bench/random.h"
 #include "bench/scenario.h"
+#include "cli/progress.h"
 #include "cli/torture.h"
 #include "detect/clock.h"
 #include "detect/tuning.h"
@@ -27,8 +29,15 @@
 #define LOOKS_PER_TICK 25u
 #define LOOKS_PER_STOP 64u /* on average */
 #define STOP_LOOKS_MOST 5u
+#define CALM_NS (500u * TORTURE_MS) /* and as long not */
+#define SUSPICIOUS_NS (200u * TORTURE_MS)
 #define LATE_PER_BOUND 3u /* a timed call is late after this part of the bound */
 #define ENDING_BOUNDS 4u  /* so long it may take all to leave */
+
+struct share {
+	pid_t thread;
+	uint64_t used, waited; /* ns */
+};
 
 struct watch {
 	const struct torture_stage *stage;
@@ -36,8 +45,11 @@ struct watch {
 	struct torture_result *result;
 	struct torture_board *board;
 	struct bench_children children;
+	struct share shares[TORTURE_ACTORS_MAX]; /* at the last look */
+	unsigned cpus;
 	uint64_t random;
 	uint64_t last_look;
+	uint64_t played_ns; /* as watched time, whoever had the CPUs: what a stage's length is counted in */
 	uint64_t stop_ns; /* in watched time, when the stage was over */
 	unsigned stopped; /* 1 + which process; 0 = none */
 	unsigned looks_to_go; /* until that goes on */
@@ -69,8 +81,26 @@ static uint64_t seed_of(const struct torture_stage *stage, const struct torture_
 static unsigned actors_of(const struct torture_stage *stage, const struct torture_plan *plan)
 {
 	unsigned least = stage->act->cast > TORTURE_ACTORS_MIN ? stage->act->cast : TORTURE_ACTORS_MIN;
+	unsigned actors = plan->threads > least ? plan->threads : least;
 
-	return plan->threads > least ? plan->threads : least;
+#ifdef GSYNC_TSAN
+	if (stage->act->in_processes && actors > TORTURE_PROCESSES_MOST)
+		return TORTURE_PROCESSES_MOST;
+#endif
+	return actors;
+}
+
+/*
+ * To ThreadSanitizer a lock that has been with another process in between has not
+ * been passed on in this one. So there nobody shares a process with others.
+ */
+static unsigned processes_of(const struct torture_stage *stage, unsigned actors)
+{
+#ifdef GSYNC_TSAN
+	return stage->act->in_processes ? actors : 1;
+#else
+	return stage->act->in_processes && actors >= TORTURE_PROCESSES ? TORTURE_PROCESSES : 1;
+#endif
 }
 
 static struct torture_board *set_up(const struct torture_stage *stage, const struct torture_plan *plan)
@@ -86,7 +116,7 @@ static struct torture_board *set_up(const struct torture_stage *stage, const str
 	board->bound_ns = (uint64_t)(plan->bound_s * TORTURE_S);
 	board->late_ns = board->bound_ns / LATE_PER_BOUND;
 	board->actors = actors_of(stage, plan);
-	board->processes = stage->act->in_processes ? TORTURE_PROCESSES : 1;
+	board->processes = processes_of(stage, board->actors);
 	board->sites = board->shared_sites;
 	for (unsigned i = 0; i < board->actors; i++) {
 		board->cast[i].board = board;
@@ -124,17 +154,58 @@ static bool is_stopped(pid_t process)
 	return state == 'T' || state == 't';
 }
 
+/* What an actor had of the CPUs so far, and how long it stood in line for one. False where /proc does not tell. */
+static bool read_share(pid_t process, pid_t thread, struct share *share)
+{
+	char path[64];
+	FILE *file;
+	int found;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/schedstat", (int)process, (int)thread);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	found = fscanf(file, "%" SCNu64 " %" SCNu64, &share->used, &share->waited);
+	fclose(file);
+	share->thread = thread;
+	return found == 2;
+}
+
+/* How much of PASSED the actors had the CPUs that they wanted. */
+static double supply(struct watch *watch, uint64_t passed)
+{
+	struct torture_board *board = watch->board;
+	double used = 0, waited = 0, room = (double)passed * watch->cpus;
+
+	for (unsigned i = 0; i < board->actors; i++) {
+		pid_t thread = __atomic_load_n(&board->cast[i].tid, __ATOMIC_RELAXED);
+		struct share *before = &watch->shares[i], now = { 0 };
+
+		if (thread != 0 && read_share(watch->children.pids[i % board->processes], thread, &now) &&
+		    thread == before->thread) {
+			used += (double)(now.used - before->used);
+			waited += (double)(now.waited - before->waited);
+		}
+		*before = now;
+	}
+	if (used + waited < room)
+		room = used + waited;
+	return waited > 0 && used < room ? used / room : 1;
+}
+
 static void look_at_clock(struct watch *watch)
 {
 	uint64_t now = gsync_monotonic_ns(), passed = now - watch->last_look;
 	struct torture_board *board = watch->board;
+	double supplied = supply(watch, passed);
 
 	watch->last_look = now;
 	for (unsigned i = 0; i < watch->children.count; i++)
 		if (is_stopped(watch->children.pids[i]))
 			return;
 	passed = passed < LOOK_MOST_NS ? passed : LOOK_MOST_NS;
-	__atomic_store_n(&board->watched_ns, board->watched_ns + passed, __ATOMIC_RELAXED);
+	watch->played_ns += passed;
+	__atomic_store_n(&board->watched_ns, board->watched_ns + (uint64_t)((double)passed * supplied), __ATOMIC_RELAXED);
 }
 
 static uint32_t draw(struct watch *watch, uint32_t below)
@@ -149,12 +220,29 @@ static void stop_or_continue(struct watch *watch)
 			kill(watch->children.pids[watch->stopped - 1], SIGCONT);
 			watch->stopped = 0;
 		}
-	} else if (draw(watch, LOOKS_PER_STOP) == 0) {
+	} else if (!watch->board->calm && draw(watch, LOOKS_PER_STOP) == 0) {
 		watch->stopped = 1 + draw(watch, watch->children.count);
 		watch->looks_to_go = draw(watch, STOP_LOOKS_MOST);
 		kill(watch->children.pids[watch->stopped - 1], SIGSTOP);
 		__atomic_fetch_add(&watch->board->events[TORTURE_STOPPED], 1u, __ATOMIC_RELAXED);
 	}
+}
+
+static bool is_suspicious(const struct torture_board *board)
+{
+	for (unsigned i = 0; i < board->actors; i++)
+		if (__atomic_load_n(&board->cast[i].call, __ATOMIC_RELAXED) > TORTURE_HOLDS &&
+		    board->watched_ns > __atomic_load_n(&board->cast[i].since, __ATOMIC_RELAXED) + SUSPICIOUS_NS)
+			return true;
+	return false;
+}
+
+static void calm_down_or_not(struct watch *watch)
+{
+	struct torture_board *board = watch->board;
+	bool calm = board->stop || watch->played_ns / CALM_NS % 2 != 0 || (board->calm && is_suspicious(board));
+
+	__atomic_store_n(&board->calm, calm, __ATOMIC_RELAXED);
 }
 
 /* ---- what may be wrong; each returns whether it is */
@@ -208,8 +296,9 @@ static bool is_overdue(struct watch *watch)
 
 		if (sequence % 2 != 0 || __atomic_load_n(&actor->sequence, __ATOMIC_RELAXED) != sequence)
 			continue;
-		if (call > TORTURE_HOLDS && board->watched_ns > limit)
-			return fail(watch, "thread %u is in a call for %.1f s, and should be out of it after %.1f s", i,
+		if (call > TORTURE_HOLDS && call < TORTURE_CALLS && board->watched_ns > limit)
+			return fail(watch, "thread %u: %s %p for %.1f s, and should be through after %.1f s", i,
+				    torture_call_words[call], actor->object,
 				    (double)(board->watched_ns - since) / TORTURE_S, (double)(limit - since) / TORTURE_S);
 	}
 	return false;
@@ -226,7 +315,7 @@ static bool does_not_end(struct watch *watch)
 
 static void end_in_time(struct watch *watch)
 {
-	if (watch->stop_ns == 0 && (double)watch->board->watched_ns >= watch->plan->seconds * TORTURE_S) {
+	if (watch->stop_ns == 0 && (double)watch->played_ns >= watch->plan->seconds * TORTURE_S) {
 		watch->stop_ns = watch->board->watched_ns;
 		__atomic_store_n(&watch->board->stop, 1u, __ATOMIC_RELAXED);
 	}
@@ -243,6 +332,7 @@ static int look_on(struct watch *watch, struct bench_error *error)
 		if (bench_interrupt)
 			return bench_fail(error, BENCH_INTERRUPTED);
 		look_at_clock(watch);
+		calm_down_or_not(watch);
 		stop_or_continue(watch);
 		/* First what is said, then who died of it. */
 		if (was_told(watch) || has_crashed(watch, &ended) || is_overdue(watch) || does_not_end(watch))
@@ -250,7 +340,7 @@ static int look_on(struct watch *watch, struct bench_error *error)
 		end_in_time(watch);
 		if (watch->plan->tick != NULL && looks % LOOKS_PER_TICK == 0)
 			watch->plan->tick(watch->plan->context, watch->stage,
-					  (double)watch->board->watched_ns / TORTURE_S);
+					  (double)watch->played_ns / TORTURE_S);
 	}
 	return 0;
 }
@@ -267,7 +357,7 @@ static void sum_up(struct watch *watch)
 			result->events[event] += board->cast[i].events[event];
 		longest = board->cast[i].longest > longest ? board->cast[i].longest : longest;
 	}
-	result->seconds = (double)board->watched_ns / TORTURE_S;
+	result->seconds = (double)watch->played_ns / TORTURE_S;
 	result->longest_ms = (double)longest / TORTURE_MS;
 }
 
@@ -275,7 +365,7 @@ static void tell(const struct watch *watch)
 {
 	const struct torture_stage *stage = watch->stage;
 
-	fflush(stdout);
+	cli_progress_erase();
 	fprintf(watch->plan->log, "guestsync: %s, %s, round %u, seed %llu: %s\n", stage->subject->name,
 		stage->act->name, stage->round, (unsigned long long)watch->plan->seed, watch->result->failure);
 	torture_state_print(watch->plan->log, watch->board, watch->children.pids);
@@ -321,9 +411,11 @@ int torture_stage_play(const struct torture_stage *stage, const struct torture_p
 	if (watch.board == NULL)
 		return bench_fail(error, "not enough memory");
 	watch.random = mix(~watch.board->seed);
-	if (stage->thief)
-		status = bench_cpus_read(&cpus) != 0 ? bench_fail(error, "cannot read the affinity mask") :
-						       bench_scenario_start(&thieves, BENCH_STEAL, &cpus, error);
+	if (bench_cpus_read(&cpus) != 0)
+		status = bench_fail(error, "cannot read the affinity mask");
+	else if (stage->thief)
+		status = bench_scenario_start(&thieves, BENCH_STEAL, &cpus, error);
+	watch.cpus = cpus.count;
 	if (status == 0)
 		status = play(&watch, error);
 	bench_scenario_stop(&thieves);

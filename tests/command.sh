@@ -508,5 +508,37 @@ expect 1 'cannot write "/nonexistent/report"' "$guestsync" calibrate --oracle --
 expect 1 'write' sh -c '"$0" calibrate --oracle --threads 2 --cs 0 --seconds 0.01 --rounds 2 --scenario plain \
 	--locks gsync_mutex >/dev/full' "$guestsync"
 
+# ---- torture
+
+expect 0 '' "$guestsync" torture --help
+expect 0 '' "$guestsync" torture --minutes 0.02 --seed 4711 --threads 4
+[ "$(grep -c ' s  ' "$work/out")" -eq 13 ] && grep -q '^seed 4711: 13 of 13 stages passed$' "$work/out" ||
+	flunk 'torture does not tell of each stage'
+expect 0 '' "$guestsync" torture --minutes 0.01 --locks gsync_oticket,pthread_barrier --json
+holds 'set(d) == set("seed seconds bound_s threads thief stages failed".split()) and d["failed"] == 0 and d["bound_s"] == 10'
+holds '[(s["lock"], s["act"]) for s in d["stages"]] == [("gsync_oticket", a) for a in ("crowd", "line", "ends", "processes")] + [("pthread_barrier", "phases")]'
+holds 'all(s["failure"] is None and s["seconds"] > 0 and s["events"]["threads"] > 0 for s in d["stages"])'
+expect 0 '' "$guestsync" torture --minutes 0.005 --locks pool,pool
+grep -q '1 of 1 stages passed' "$work/out" || flunk 'torture plays the pool twice, or not at all'
+first=$("$guestsync" torture --minutes 0.001 --locks pthread_spin | sed -n '1s/seed \([0-9]*\): .*/\1/p')
+[ -n "$first" ] || flunk 'torture does not tell the seed that it has drawn'
+timeout --foreground -s TERM 1 "$guestsync" torture >"$work/out" 2>"$work/err"
+[ $? -ne 0 ] && grep -q interrupted "$work/err" || flunk 'torture, interrupted, said nothing'
+sleep 0.3
+if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'torture left processes behind'; fi
+expect 2 'minutes' "$guestsync" torture --minutes 0
+expect 2 'minutes' "$guestsync" torture --minutes 1x
+expect 2 'seed' "$guestsync" torture --seed -1
+expect 2 'threads' "$guestsync" torture --threads 2
+expect 2 'bound' "$guestsync" torture --bound 0
+expect 2 'unknown lock' "$guestsync" torture --locks nonsense
+expect 2 'empty item' "$guestsync" torture --locks pool,
+expect 2 'stray-word' "$guestsync" torture stray-word
+expect 2 'option' "$guestsync" torture --nonsense
+if [ "$(id -u)" -eq 0 ]; then
+	expect 0 '' setpriv --reuid 65534 --regid 65534 --clear-groups "$guestsync" torture --minutes 0.001 --locks gsync_spin
+	grep -q '^no thief: SCHED_FIFO is refused' "$work/out" || flunk 'torture does not say that there is no thief'
+fi
+
 [ $failed -eq 0 ] && echo 'command: all checks passed'
 exit $failed
