@@ -6,7 +6,7 @@
  * under way. Each barrier is for one meeting; the first who comes out of it frees
  * it, while the others may still be leaving.
  *
- * AddressSanitizer is the judge, or the kernel: half of that memory is on pages
+ * AddressSanitizer is the judge, or else the kernel: half of that memory is on pages
  * that go away altogether.
  */
 #include <pthread.h>

@@ -101,7 +101,8 @@ static void finds_a_lock_that_does_not_serve_in_order(void **state)
 static void finds_a_lock_that_is_touched_after_its_release(void **state)
 {
 	(void)state;
-	assert_lock_caught(&torture_ends, &broken_end, UNDER_ASAN || UNDER_TSAN ? "status" : "died", "died");
+	assert_lock_caught(&torture_ends, &broken_end, UNDER_ASAN || UNDER_TSAN ? "status" : "died",
+			   UNDER_ASAN ? "status" : "died");
 }
 
 static void finds_a_lock_whose_timeouts_come_early(void **state)
