@@ -47,7 +47,7 @@
 #define TORTURE_ACTORS_MIN 3u
 #define TORTURE_ACTORS_MAX 64u
 #define TORTURE_SITES 3u
-#define TORTURE_PROCESSES 3u
+#define TORTURE_PROCESSES 3u /* no more than actors */
 #define TORTURE_PROCESSES_MOST 6u
 
 #define TORTURE_MS 1000000u
