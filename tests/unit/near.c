@@ -18,7 +18,7 @@
 /* ---- a hwloc of ours */
 
 static struct {
-	bool no_library, no_memory, half_of_sys, no_sys, no_l2, no_cpus, other_machine, no_cpuset;
+	bool no_library, no_memory, half_of_sys, no_nodes, no_topology, no_l2, no_cpus, other_machine, no_cpuset;
 	const char *missing, *failing;
 } room;
 
@@ -152,13 +152,16 @@ void *__wrap_dlsym(void *handle, const char *name)
 	return NULL;
 }
 
-/* The directory of the nodes, and the first of them. */
+/* What of the directory of the nodes, of the first of them, and of the first CPU's topology is there. */
 int __wrap_access(const char *path, int mode)
 {
-	bool is_node = strcmp(path, "/sys/devices/system/node/node0") == 0;
+	bool is_first_node = strcmp(path, "/sys/devices/system/node/node0") == 0;
+	bool is_nodes = strcmp(path, "/sys/devices/system/node") == 0;
 
 	(void)mode;
-	return room.no_sys || (is_node && room.half_of_sys) ? -1 : 0;
+	if (is_nodes || is_first_node)
+		return room.no_nodes || (is_first_node && room.half_of_sys) ? -1 : 0;
+	return room.no_topology ? -1 : 0;
 }
 
 long __wrap_sysconf(int name)
@@ -232,7 +235,7 @@ static void cpus_that_share_more_are_nearer(void **state)
 	(void)state;
 	in_room(check_distances);
 	/* Without any directory of nodes there is none that could be half empty. */
-	room.no_sys = true;
+	room.no_nodes = true;
 	in_room(check_distances);
 }
 
@@ -258,6 +261,8 @@ static void hwloc_is_not_asked_where_half_of_sys_is_hidden(void **state)
 {
 	(void)state;
 	room.half_of_sys = true;
+	in_room(check_nothing_is_known);
+	room.no_topology = true;
 	in_room(check_nothing_is_known);
 }
 
