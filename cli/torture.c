@@ -6,7 +6,6 @@
  * {"seed", "seconds", "bound_s", "threads", "thief", "stages":[{"lock", "act", "round",
  * "thief", "seconds", "longest_ms", "events":{…}, "failure"}], "failed"}
  */
-#include <getopt.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,7 @@
 #include "cli/grid.h"
 #include "cli/machine.h"
 #include "cli/measuring.h"
+#include "cli/options.h"
 #include "cli/progress.h"
 #include "cli/torture.h"
 #include "detect/clock.h"
@@ -187,46 +187,19 @@ static int choose_bound(struct options *options, const char *text, struct bench_
 	return 0;
 }
 
-static int collect(struct options *options, struct texts *texts, int argc, char **argv)
-{
-	static const struct option known[] = {
-		{ "minutes", required_argument, NULL, 'm' }, { "seed", required_argument, NULL, 's' },
-		{ "locks", required_argument, NULL, 'l' },   { "threads", required_argument, NULL, 't' },
-		{ "bound", required_argument, NULL, 'b' },   { "json", no_argument, NULL, 'j' },
-		{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 },
-	};
-	const char **places[] = {
-		['m'] = &texts->minutes, ['s'] = &texts->seed,	['l'] = &texts->locks,
-		['t'] = &texts->threads, ['b'] = &texts->bound,
-	};
-	int letter;
-
-	while ((letter = getopt_long(argc, argv, "h", known, NULL)) != -1) {
-		if (letter == '?')
-			return CLI_USAGE;
-		if (letter == 'h')
-			options->help = true;
-		else if (letter == 'j')
-			options->json = true;
-		else
-			*places[letter] = optarg;
-	}
-	return CLI_OK;
-}
-
 static int parse(struct options *options, int argc, char **argv, struct bench_error *error)
 {
 	struct texts texts = { .minutes = "1", .locks = "ours", .bound = "10" };
+	const struct cli_option known[] = {
+		{ "minutes", .text = &texts.minutes }, { "seed", .text = &texts.seed },	  { "locks", .text = &texts.locks },
+		{ "threads", .text = &texts.threads }, { "bound", .text = &texts.bound }, { "json", .flag = &options->json },
+		{ "help", .flag = &options->help },    { NULL },
+	};
 
-	error->text[0] = '\0';
-	if (collect(options, &texts, argc, argv) != CLI_OK)
+	if (cli_options_read("torture", known, argc, argv, error) != CLI_OK)
 		return CLI_USAGE;
 	if (options->help)
 		return CLI_OK;
-	if (optind < argc) {
-		bench_fail(error, "torture takes options only, but got \"%s\"", argv[optind]);
-		return CLI_USAGE;
-	}
 	if (choose_minutes(options, texts.minutes, error) != 0 || choose_seed(options, texts.seed, error) != 0 ||
 	    choose_threads(options, texts.threads, error) != 0 || choose_bound(options, texts.bound, error) != 0)
 		return CLI_USAGE;
