@@ -411,7 +411,7 @@ expect 2 'ramp has no place' "$guestsync" bench --from "$work/plain.json" --ramp
 [ ! -e "$work/nothing" ] || flunk '--from wrote a report of nothing'
 
 # How far it has come is told to a terminal, and to one that can clear a line.
-if command -v script >/dev/null; then
+if script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
 	for kind in xterm dumb; do
 		script -qec "env TERM=$kind '$guestsync' bench --locks gsync_mutex --threads 1 --rounds 2 --seconds 1.1" "$work/shown" \
 			>/dev/null </dev/null || flunk "bench fails on a terminal of kind $kind"
@@ -419,7 +419,7 @@ if command -v script >/dev/null; then
 			flunk "progress on a terminal of kind $kind"
 	done
 else
-	skip 'progress on a terminal: needs script'
+	skip 'progress on a terminal: needs script, and a pseudo-terminal'
 fi
 
 expect 2 "unknown lock 'nonsense'; known: .*gsync_mutex" "$guestsync" bench --locks nonsense
@@ -487,7 +487,7 @@ holds '{(c["kind"], c["lock"], c["scenario"]) for c in d["cells"]} == {(k, l, s)
 holds '{"threads","cs_ns","think_ns","chosen_ops_per_s","best_ops_per_s","best_spin_ns","spread"} <= set(d["cells"][0])'
 if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'calibrate --oracle left hogs behind'; fi
 expect 0 '' "$guestsync" calibrate --oracle --threads 2 --cs 1000 --seconds 0.1 --rounds 2 --scenario oc --locks gsync_mutex --json
-holds 'len(d["cells"]) == 1 and d["cells"][0]["scenario"] == "oc" and d["cells"][0]["rounds"][0]["chosen"] > 0'
+holds 'len(d["cells"]) == 1 and d["cells"][0]["scenario"] == "oc" and any(r["chosen"] > 0 for r in d["cells"][0]["rounds"])'
 expect 0 '' "$guestsync" calibrate --oracle "${small[@]}" --scenario plain --locks gsync_barrier --out "$work/oracle.txt"
 grep -q 'chosen ÷ best' "$work/oracle.txt" || flunk 'calibrate --oracle --out wrote no table'
 # --foreground: one signal, without help from what makes one of two.
