@@ -193,7 +193,7 @@ static int parse(struct options *options, int argc, char **argv, struct bench_er
 	const struct cli_option known[] = {
 		{ "minutes", .text = &texts.minutes }, { "seed", .text = &texts.seed },	  { "locks", .text = &texts.locks },
 		{ "threads", .text = &texts.threads }, { "bound", .text = &texts.bound }, { "json", .flag = &options->json },
-		{ "help", .flag = &options->help },    { NULL },
+		{ "help", .flag = &options->help },    { .name = NULL },
 	};
 
 	if (cli_options_read("torture", known, argc, argv, error) != CLI_OK)
