@@ -70,13 +70,6 @@ static struct gsync_choice backoff(const struct gsync_conditions *conditions)
 	return (struct gsync_choice){ 180, "longer pauses spare the holder's cache line, but leave a free lock lying" };
 }
 
-static struct gsync_choice fair(const struct gsync_conditions *conditions)
-{
-	(void)conditions;
-	return (struct gsync_choice){ 500000, "short enough to keep the longest wait of a crowd in bounds, long enough that its "
-					      "cost is lost in the noise" };
-}
-
 static struct gsync_choice repair(const struct gsync_conditions *conditions)
 {
 	(void)conditions;
@@ -87,6 +80,13 @@ static struct gsync_choice repair(const struct gsync_conditions *conditions)
 static double wake_price(const struct gsync_conditions *conditions)
 {
 	return clamp(conditions->calibration.wake_ns, 5e3, 100e3);
+}
+
+static struct gsync_choice fair(const struct gsync_conditions *conditions)
+{
+	return (struct gsync_choice){ (uint32_t)clamp(12 * wake_price(conditions), 250e3, 1e6),
+				      "twelve times the price of a wake-up, 250 us to 1 ms: the longest wait of a crowd stays in "
+				      "bounds, and hand-overs cost a hundredth" };
 }
 
 /* A vCPU that is woken may take so long, and throughput is not what it will be until then. */
@@ -191,7 +191,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "pressed_spin_ns", 0, NS_MOST, "ns, the same while others want our CPUs", pressed_spin },
 	{ "spin_floor_ns", 0, NS_MOST, "ns, the least of that, however short its waits have been so far", spin_floor },
 	{ "backoff_ns", 0, 1000000, "ns, its longest pause between two looks at the lock", backoff },
-	{ "fair_ns", 1000, NS_MOST, "ns, a mutex with sleepers is handed to one of them this often; one alone has it twice as long", fair },
+	{ "fair_ns", 1000, NS_MOST, "ns, a mutex with sleepers is handed to one of them this often", fair },
 	{ "repair_ns", 10000, NS_MOST, "ns, until a missed wake-up of a mutex or spinlock is repaired", repair },
 	{ "trial_ns", 0, NS_MOST, "ns, a mutex or spinlock tries each way, one alone or taking turns; 0 = turns only", trial },
 	{ "near_ns", 0, NS_MOST, "ns, the next in line of an oticket spins; each further back half of it", patience },

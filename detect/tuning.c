@@ -32,6 +32,7 @@
 
 #define SLOTS 8
 #define LOOKS_PER_CPUS 6u
+#define TURN_NS 1000000u
 #define SLOW_YIELD_NS 500000u
 #define RECESS_NS 10000000u /* until pressure has been noticed, from where on other rules hold */
 #define THROTTLED_NS 400000000u /* some periods of a quota */
@@ -44,7 +45,7 @@ const struct gsync_published gsync_untuned = {
 		.pressed_spin = 20000,
 		.spin_floor = 20000,
 		.near = 20000,
-		.fair = 500000,
+		.fair = 250000,
 		.yield = 200000,
 		.barrier = 20000,
 		.pool = 20000,
@@ -174,6 +175,14 @@ static bool grace_period(void)
 	return true;
 }
 
+/* Solo needs longer turns than fairness would like: a millisecond, unless somebody wants hand-overs much faster, or slower. */
+static uint32_t turn_of(uint32_t fair_ns)
+{
+	if (fair_ns < TURN_NS / 4)
+		return 4 * fair_ns;
+	return fair_ns < TURN_NS ? TURN_NS : fair_ns;
+}
+
 static void convert(const struct gsync_profile *profile, struct gsync_tuning *out)
 {
 	double ticks_per_ns = gsync_ticks_per_ns(&conditions.calibration);
@@ -199,7 +208,7 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->throttled_most = (uint64_t)(THROTTLED_NS * ticks_per_ns);
 	out->rude_most = (uint64_t)(GSYNC_REFUSAL_NS_MOST * ticks_per_ns);
 	out->repair_ns = profile->repair_ns;
-	out->turn_ns = 2 * profile->fair_ns;
+	out->turn_ns = turn_of(profile->fair_ns);
 	out->ticks_per_ns = ticks_per_ns;
 	out->backoff = backoff < 1 ? 1 : backoff > 1000 ? 1000 : (uint32_t)backoff;
 	out->eager = profile->eager;

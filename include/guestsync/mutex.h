@@ -12,7 +12,7 @@
  * machine, then sleeps in the kernel. A running thread may overtake a sleeping
  * one (barging), so a vCPU that the host has stopped holds nobody up; but while
  * threads sleep on a process-private mutex, it is handed straight to one of them
- * about twice a millisecond, so nobody starves; but while a quota throttles the
+ * a few times a millisecond, so nobody starves; but while a quota throttles the
  * process it is only woken. Two more things happen by themselves.
  * Where the program's own threads crowd the CPUs, a waiter lets others run. And where
  * critical sections are so short that most of the time goes into moving the mutex from

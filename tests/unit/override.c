@@ -155,7 +155,7 @@ static void check_bad_values(void)
 	check_refused("GUESTSYNC_FAIR_NS=999", "1000 to");
 	CHECK(applied(INDEX(spin_ns)) == 20000);
 	CHECK(applied(INDEX(eager)) == 3);
-	CHECK(applied(INDEX(fair_ns)) == 500000);
+	CHECK(applied(INDEX(fair_ns)) == 250000);
 }
 
 static void a_bad_value_is_named_and_the_default_stays(void **state)
