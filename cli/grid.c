@@ -48,6 +48,18 @@ int cli_parse_number(const char *what, const char *text, uint64_t least, uint64_
 	return 0;
 }
 
+int cli_parse_decimal(const char *what, const char *text, double least, double most, double *number,
+		      struct bench_error *error)
+{
+	char *end;
+
+	*number = strtod(text, &end);
+	if (end == text || text[strspn(text, "0123456789.")] != '\0' || *end != '\0' ||
+	    !(*number >= least && *number <= most))
+		return bench_fail(error, "%s must be a number from %g to %g, not \"%s\"", what, least, most, text);
+	return 0;
+}
+
 struct numbers {
 	uint64_t *values;
 	size_t count;
@@ -321,14 +333,7 @@ int cli_grid_loads(struct bench_settings *settings, const char *cs_list, const c
 
 int cli_grid_seconds(struct bench_settings *settings, const char *text, struct bench_error *error)
 {
-	char *end;
-
-	settings->seconds = strtod(text, &end);
-	if (end == text || text[strspn(text, "0123456789.")] != '\0' || *end != '\0' ||
-	    !(settings->seconds >= SECONDS_MIN && settings->seconds <= SECONDS_MAX))
-		return bench_fail(error, "--seconds must be a number from %g to %g, not \"%s\"", SECONDS_MIN,
-				  SECONDS_MAX, text);
-	return 0;
+	return cli_parse_decimal("--seconds", text, SECONDS_MIN, SECONDS_MAX, &settings->seconds, error);
 }
 
 int cli_grid_rounds(struct bench_settings *settings, const char *text, unsigned least, struct bench_error *error)

@@ -24,6 +24,8 @@ int cli_for_each_item(const char *option, const char *text,
 /* A whole number from LEAST to MOST, in digits only. */
 int cli_parse_number(const char *what, const char *text, uint64_t least, uint64_t most, uint64_t *number,
 		     struct bench_error *error);
+int cli_parse_decimal(const char *what, const char *text, double least, double most, double *number,
+		      struct bench_error *error);
 
 /* Where TEXT stands in NAMES, or -1. */
 int cli_find_word(const char *text, const char *const *names, int count);

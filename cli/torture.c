@@ -142,17 +142,6 @@ static int choose_locks(struct options *options, const char *list, struct bench_
 	return status;
 }
 
-static int choose_minutes(struct options *options, const char *text, struct bench_error *error)
-{
-	char *end;
-
-	options->minutes = strtod(text, &end);
-	if (end == text || *end != '\0' || !(options->minutes >= MINUTES_MIN && options->minutes <= MINUTES_MAX))
-		return bench_fail(error, "--minutes must be a number from %g to %g, not \"%s\"", MINUTES_MIN, MINUTES_MAX,
-				  text);
-	return 0;
-}
-
 /* A short one, for people to type. */
 static int choose_seed(struct options *options, const char *text, struct bench_error *error)
 {
@@ -200,7 +189,8 @@ static int parse(struct options *options, int argc, char **argv, struct bench_er
 		return CLI_USAGE;
 	if (options->help)
 		return CLI_OK;
-	if (choose_minutes(options, texts.minutes, error) != 0 || choose_seed(options, texts.seed, error) != 0 ||
+	if (cli_parse_decimal("--minutes", texts.minutes, MINUTES_MIN, MINUTES_MAX, &options->minutes, error) != 0 ||
+	    choose_seed(options, texts.seed, error) != 0 ||
 	    choose_threads(options, texts.threads, error) != 0 || choose_bound(options, texts.bound, error) != 0)
 		return CLI_USAGE;
 	return choose_locks(options, texts.locks, error);
