@@ -174,31 +174,26 @@ static bool is_served(gsync_oticket_t *lock, const struct gsync_tuning *tuning, 
  * run, so that the CPU goes to the one it waits for, and nobody has to be woken. But
  * those for whom there is a CPU, while the holder is seen at work, spin for about as
  * long as yielding would take: so each CPU has somebody at hand when the turn comes.
- * STANDS: how long the queue has not moved. False when it is better to sleep.
+ * WATCH began when the queue moved last. False when it is better to sleep.
  */
 static bool stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket, uint32_t places,
-		    uint64_t stands)
+		    struct gsync_spin *watch)
 {
-	if (places > tuning->yield_places || stands >= tuning->yield || gsync_is_pressed(tuning) ||
+	if (places > tuning->yield_places || gsync_ticks() - watch->start >= tuning->yield || gsync_is_pressed(tuning) ||
 	    expected_wait(lock, tuning, places) > tuning->yield || !is_crowded(lock, tuning, ticket, places))
 		return false;
-	if (!is_served(lock, tuning, ticket, places) || stands > (uint64_t)(2 * SWITCH_NS * tuning->ticks_per_ns))
-		return gsync_spin_yield();
-	gsync_pause();
-	return true;
+	return (is_served(lock, tuning, ticket, places) && gsync_spin_again(watch)) || gsync_spin_yield();
 }
 
 /* Spins while that makes sense; each turn that passes renews the patience. True when it is TICKET's turn. */
 static bool spin(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	uint64_t moved = gsync_ticks(); /* when the queue did */
-	uint32_t places = distance(lock, ticket);
-	struct gsync_spin spin;
+	const uint64_t two_switches = (uint64_t)(2 * SWITCH_NS * tuning.ticks_per_ns);
+	uint32_t places = 0; /* not known yet: it is more */
+	struct gsync_spin spin = { 0 }, watch = { 0 };
 
-	gsync_spin_start(&spin, budget(lock, &tuning, ticket, places), 1);
 	for (;;) {
-		uint64_t now = gsync_ticks();
 		uint32_t left;
 
 		if (is_turn(lock, ticket))
@@ -206,13 +201,13 @@ static bool spin(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *
 		left = distance(lock, ticket);
 		if (left != places) {
 			places = left;
-			moved = now;
 			gsync_spin_start(&spin, budget(lock, &tuning, ticket, places), 1);
+			gsync_spin_start(&watch, two_switches, 1);
 		}
 		/* The queue may move on for long. */
 		if (deadline && gsync_deadline_passed(deadline))
 			return false;
-		if (stay_up(lock, &tuning, ticket, places, now - moved)) {
+		if (stay_up(lock, &tuning, ticket, places, &watch)) {
 			/* Who yields well need never sleep; but that may be news, or rest on guesses. */
 			gsync_patience_ended(deadline);
 			continue;
@@ -364,11 +359,12 @@ static uint32_t sleepers_behind(gsync_oticket_t *lock, uint32_t heir, uint32_t e
 /* Called by the holder, whose heir HEIR is. If it had to wait others will have to wait for such as this. */
 static void note_held(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t heir)
 {
-	uint32_t held = (uint32_t)gsync_ticks() - lock->entered;
 	uint32_t average = __atomic_load_n(&lock->held, __ATOMIC_RELAXED);
+	uint32_t held;
 
 	if (lock->heir != heir)
 		return;
+	held = (uint32_t)gsync_ticks() - lock->entered;
 	/* One that was off its CPU says little about the next. */
 	if (held > tuning->yield)
 		held = (uint32_t)tuning->yield;
