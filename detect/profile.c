@@ -113,9 +113,8 @@ static struct gsync_choice yield(const struct gsync_conditions *conditions)
 
 static struct gsync_choice yield_places(const struct gsync_conditions *conditions)
 {
-	return (struct gsync_choice){ (uint32_t)(16 * clamp(conditions->usable_cpus, 1, 1024)),
-				      "16 for each usable CPU: the more take turns at yielding, the longer until it is the "
-				      "right one's" };
+	(void)conditions;
+	return (struct gsync_choice){ 3, "where few stand on one CPU the kernel mostly runs them in the order of their tickets" };
 }
 
 static struct gsync_choice barrier(const struct gsync_conditions *conditions)
@@ -197,7 +196,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "near_ns", 0, NS_MOST, "ns, the next in line of an oticket spins; each further back half of it", patience },
 	{ "eager", 0, 31, "waiters of an oticket beyond the next are woken ahead of their turn", eager },
 	{ "yield_ns", 0, NS_MOST, "ns, an oticket's waiter yields if its turn is likely to come sooner, when CPUs are short", yield },
-	{ "yield_places", 0, 1000000, "places from its turn a waiter must be for that", yield_places },
+	{ "yield_places", 0, 1000000, "waiters of its CPU that a waiter may have before it for that", yield_places },
 	{ "barrier_ns", 0, NS_MOST, "ns, a barrier spins when all participants can have a CPU", barrier },
 	{ "barrier_yields", 0, 1000000, "yields, after that or instead, before it sleeps", barrier_yields },
 	{ "pool_ns", 0, NS_MOST, "ns, the one idle worker of a pool that looks for work does so before it sleeps", pool },

@@ -27,15 +27,21 @@
  * read-modify-writes of one word, so one of two comes first. If the turn comes
  * first, the waiter sees it and neither sleeps nor leaves; futex compares the
  * upper half of the word, which the turn changes. If the sleeper comes first,
- * the giver sees sleepers > 0 and wakes; if the give-up comes first, the giver
- * sees gone. A wake-up ahead of the turn is a favour: nobody relies on it.
+ * the giver sees sleepers > 0 and wakes, unless it knows that this very waiter is
+ * up; if the give-up comes first, the giver sees gone. A wake-up ahead of the turn
+ * is a favour: nobody relies on it.
+ *
+ * That a waiter is up it says itself, in the table of whereabouts, and there it says
+ * that it is not before it registers. Registering releases and giving the turn
+ * acquires: a giver that sees it registered sees that, too, or that it is up again,
+ * and who is up looks for its turn, and registers again, before it sleeps again.
  *
  * Wake-up channel ROUND(T) % 32 on turn word T % 4: up to 128 waiters are woken
  * one by one, beyond that a few too many. The same window of 128 keeps gone bits
  * apart: a timed waiter draws its ticket only where T - serving <= 120.
  *
  * Nothing is touched after the release: who is to be woken ahead of turn is
- * looked up before it, and wake-ups use addresses only. Where the turn falls to
+ * looked up before it, or in the table, and wake-ups use addresses only. Where the turn falls to
  * a ticket that was given up, the lock is still held.
  *
  * Order: the turn is given by release and seen by acquire operations on the same
@@ -51,6 +57,7 @@
 #include "primitives/probes.h"
 #include "primitives/spin.h"
 #include "primitives/tally.h"
+#include "primitives/whereabouts.h"
 
 #define ONE_ROUND GSYNC_OTICKET_ONE_ROUND_
 #define ONE_SLEEPER ((uint64_t)1 << 32)
@@ -58,6 +65,7 @@
 #define WINDOW 128
 #define WINDOW_MARGIN 8
 #define POLL_NS 1000000u
+#define TURNS_PER_FAIR 4
 
 int gsync_oticket_init(gsync_oticket_t *lock, unsigned flags)
 {
@@ -90,9 +98,9 @@ static uint32_t channel(uint32_t ticket)
 	return 1u << (gsync_oticket_round_(ticket) % 32);
 }
 
-static bool is_shared(gsync_oticket_t *lock)
+static bool is_private(gsync_oticket_t *lock)
 {
-	return (lock->flags & GSYNC_PROCESS_SHARED) != 0;
+	return (lock->flags & GSYNC_PROCESS_SHARED) == 0;
 }
 
 static void wake(gsync_oticket_t *lock, uint32_t ticket, bool shared)
@@ -129,10 +137,19 @@ static uint32_t distance(gsync_oticket_t *lock, uint32_t ticket)
 	return (uint32_t)queue_to(lock, ticket);
 }
 
-/* Whether some of those who hold or want the lock cannot have a CPU now: those PLACES before TICKET, and all from it on. */
-static bool is_crowded(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket, uint32_t places)
+struct waiter {
+	uint32_t ticket;
+	uint32_t places; /* how many turns away; 0 = not known yet */
+	int cpu;
+	bool has_yielded;
+	struct gsync_spin spin;
+	struct gsync_spin watch; /* began when the queue moved last; where others wait for this CPU */
+};
+
+/* Whether some of those who hold or want the lock cannot have a CPU now: those before the waiter, and all from it on. */
+static bool is_crowded(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
 {
-	return __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - ticket + places > tuning->usable_cpus;
+	return __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - self->ticket + self->places > tuning->usable_cpus;
 }
 
 /*
@@ -140,81 +157,133 @@ static bool is_crowded(gsync_oticket_t *lock, const struct gsync_tuning *tuning,
  * far ones sleep at once. So do all in a crowd that others press on: somebody in
  * front is off the CPU, and this one is what it could have.
  */
-static uint64_t budget(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket, uint32_t places)
+static uint64_t budget(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
 {
-	if (places > 1 && places > tuning->eager)
+	if (self->places > 1 && self->places > tuning->eager)
 		return 0;
-	if (gsync_is_pressed(tuning) && is_crowded(lock, tuning, ticket, places))
+	if (gsync_is_pressed(tuning) && is_crowded(lock, tuning, self))
 		return 0;
-	return tuning->near >> (places - 1);
+	return tuning->near >> (self->places - 1);
 }
 
 /* Yields to the next thread and back: about this. */
 #define SWITCH_NS 2000u
 
-/* How long until a turn that is PLACES away, if sections last as long as they did lately. */
-static uint64_t expected_wait(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t places)
+static uint64_t switch_ticks(const struct gsync_tuning *tuning)
 {
-	uint64_t turn = __atomic_load_n(&lock->held, __ATOMIC_RELAXED) + (uint64_t)(SWITCH_NS * tuning->ticks_per_ns);
-
-	return places * turn;
+	return (uint64_t)(SWITCH_NS * tuning->ticks_per_ns);
 }
 
-/* Whether all PLACES before TICKET may be on a CPU, as far as that can be seen: who has the turn has begun. */
-static bool is_served(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket, uint32_t places)
+/* How long sections last, lately. */
+static uint64_t section(gsync_oticket_t *lock)
 {
-	uint32_t holder = ticket - places;
+	return __atomic_load_n(&lock->held, __ATOMIC_RELAXED);
+}
 
-	return places < tuning->usable_cpus && __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) == holder &&
-	       !is_turn(lock, holder + 1);
+/* So many tickets are looked up at the most. */
+static uint32_t within_reach(uint32_t tickets)
+{
+	return tickets < WINDOW ? tickets : WINDOW;
 }
 
 /*
- * In a crowd who is soon to come stays awake while the queue moves: it lets others
- * run, so that the CPU goes to the one it waits for, and nobody has to be woken. But
- * those for whom there is a CPU, while the holder is seen at work, spin for about as
- * long as yielding would take: so each CPU has somebody at hand when the turn comes.
- * WATCH began when the queue moved last. False when it is better to sleep.
+ * How long the first of its CPU spins each time the queue has moved: while a section
+ * lasts, and those before it may come to run. Long ones are time for the others of this
+ * CPU to do what they do between two sections, if there are any.
  */
-static bool stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket, uint32_t places,
-		    struct gsync_spin *watch)
+static uint64_t watch_budget(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
 {
-	if (places > tuning->yield_places || gsync_ticks() - watch->start >= tuning->yield || gsync_is_pressed(tuning) ||
-	    expected_wait(lock, tuning, places) > tuning->yield || !is_crowded(lock, tuning, ticket, places))
-		return false;
-	return (is_served(lock, tuning, ticket, places) && gsync_spin_again(watch)) || gsync_spin_yield();
+	uint64_t two_switches = 2 * switch_ticks(tuning);
+	uint32_t behind = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - self->ticket - 1;
+
+	if (section(lock) > two_switches &&
+	    gsync_whereabouts_count(lock, self->ticket + 1, within_reach(behind), self->cpu, 1) > 0)
+		return 0;
+	return section(lock) + two_switches;
 }
 
-/* Spins while that makes sense; each turn that passes renews the patience. True when it is TICKET's turn. */
-static bool spin(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
+/* Looks how far the turn is, and from where. Each time the queue moves, patience is renewed. */
+static void look(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struct waiter *self)
+{
+	uint32_t places = distance(lock, self->ticket);
+
+	self->cpu = is_private(lock) ? gsync_whereabouts_tell(lock, self->ticket, true) : GSYNC_NOWHERE;
+	if (places == self->places)
+		return;
+	self->places = places;
+	gsync_spin_start(&self->spin, budget(lock, tuning, self), 1);
+	gsync_spin_start(&self->watch, watch_budget(lock, tuning, self), 1);
+}
+
+/* How many of those before the waiter are on its CPU, which only one of them can have: counted where few, and where known. */
+static uint32_t ahead_here(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
+{
+	uint32_t before = within_reach(self->places);
+
+	if (self->cpu == GSYNC_NOWHERE)
+		return self->places / tuning->usable_cpus;
+	return gsync_whereabouts_count(lock, self->ticket - before, before, self->cpu, tuning->yield_places + 1);
+}
+
+/* Whether the waiter's turn comes soon, if sections last as long as they did lately, and the queue has not stood still. */
+static bool is_soon(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
+{
+	return gsync_ticks() - self->watch.start < tuning->yield &&
+	       self->places * (section(lock) + switch_ticks(tuning)) <= tuning->yield;
+}
+
+/*
+ * In a crowd one of each CPU waits on it, the first of those that stand there: it spins
+ * while the queue moves, so that it is at hand when its turn comes. The others sleep, and
+ * who has had its turn wakes the next of its own CPU: that costs little more than the
+ * switch of threads that strict order takes anyway. Where few are ahead, and sections are
+ * short, they yield first: one that stands alone before it, or perhaps several, are run by
+ * the kernel in the order of their tickets. False when it is better to sleep.
+ */
+static bool stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struct waiter *self)
+{
+	uint32_t ahead = ahead_here(lock, tuning, self);
+
+	if (ahead > 0) {
+		if (ahead > tuning->yield_places || (ahead > 1 && self->has_yielded) ||
+		    section(lock) > 2 * switch_ticks(tuning) || !is_soon(lock, tuning, self))
+			return false;
+		self->has_yielded = true;
+		return gsync_spin_yield();
+	}
+	if (!is_soon(lock, tuning, self))
+		return gsync_spin_again(&self->spin);
+	if (gsync_ticks() - gsync_turn_began > tuning->fair / TURNS_PER_FAIR) {
+		/* Those that are not in the queue, for want of this CPU, shall have their turns, too. */
+		gsync_spin_yield();
+		gsync_turn_began = gsync_ticks();
+		return true;
+	}
+	return gsync_spin_again(&self->watch) || gsync_spin_yield() || gsync_spin_again(&self->spin);
+}
+
+/* Stays up while that makes sense. True when it is TICKET's turn. */
+static bool stay(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	const uint64_t two_switches = (uint64_t)(2 * SWITCH_NS * tuning.ticks_per_ns);
-	uint32_t places = 0; /* not known yet: it is more */
-	struct gsync_spin spin = { 0 }, watch = { 0 };
+	struct waiter self = { .ticket = ticket };
 
-	for (;;) {
-		uint32_t left;
-
-		if (is_turn(lock, ticket))
-			return true;
-		left = distance(lock, ticket);
-		if (left != places) {
-			places = left;
-			gsync_spin_start(&spin, budget(lock, &tuning, ticket, places), 1);
-			gsync_spin_start(&watch, two_switches, 1);
-		}
+	while (!is_turn(lock, ticket)) {
+		look(lock, &tuning, &self);
 		/* The queue may move on for long. */
 		if (deadline && gsync_deadline_passed(deadline))
 			return false;
-		if (stay_up(lock, &tuning, ticket, places, &watch)) {
-			/* Who yields well need never sleep; but that may be news, or rest on guesses. */
+		if (gsync_is_pressed(&tuning) || !is_crowded(lock, &tuning, &self)) {
+			if (!gsync_spin_again(&self.spin))
+				return false;
+		} else {
+			if (!stay_up(lock, &tuning, &self))
+				return false;
+			/* Who stays up may never sleep; but that may be news, or rest on guesses. */
 			gsync_patience_ended(deadline);
-			continue;
 		}
-		if (!gsync_spin_again(&spin))
-			return false;
 	}
+	return true;
 }
 
 /* Sleeps about a millisecond, or until DEADLINE; true when that has passed. */
@@ -224,7 +293,7 @@ static bool nap(gsync_oticket_t *lock, const struct timespec *deadline)
 	bool last = deadline && gsync_deadline_before(deadline, &until);
 
 	/* Nobody changes or wakes flags: this is only a sleep. */
-	return gsync_futex_wait(&lock->flags, lock->flags, GSYNC_ANYBODY, last ? deadline : &until, is_shared(lock)) ==
+	return gsync_futex_wait(&lock->flags, lock->flags, GSYNC_ANYBODY, last ? deadline : &until, !is_private(lock)) ==
 		       GSYNC_SLEEP_TIMED_OUT &&
 	       last;
 }
@@ -236,15 +305,18 @@ static bool sleep_on(gsync_oticket_t *lock, uint32_t ticket, const struct timesp
 	uint64_t seen = __atomic_load_n(turn, __ATOMIC_RELAXED);
 	enum gsync_sleep sleep;
 
+	if (is_private(lock))
+		gsync_whereabouts_tell(lock, ticket, false);
 	do {
 		if (gsync_oticket_is_turn_(seen, ticket))
 			return false;
 		if ((seen & SLEEPERS) == SLEEPERS)
 			return nap(lock, deadline); /* the count is full: 4095 sleep here already */
-	} while (!change(turn, &seen, seen + ONE_SLEEPER, __ATOMIC_RELAXED));
+	} while (!change(turn, &seen, seen + ONE_SLEEPER, __ATOMIC_RELEASE));
 	sleep = gsync_futex_wait(gsync_upper_half(turn), (uint32_t)((seen + ONE_SLEEPER) >> 32), channel(ticket), deadline,
-				 is_shared(lock));
+				 !is_private(lock));
 	__atomic_fetch_sub(turn, ONE_SLEEPER, __ATOMIC_RELAXED);
+	gsync_turn_began = gsync_ticks();
 	return sleep == GSYNC_SLEEP_TIMED_OUT;
 }
 
@@ -258,12 +330,13 @@ static bool give_up(gsync_oticket_t *lock, uint32_t ticket)
 		if (gsync_oticket_is_turn_(seen, ticket))
 			return false;
 	} while (!change(turn, &seen, seen | channel(ticket), __ATOMIC_RELEASE));
+	gsync_whereabouts_forget(lock, ticket);
 	return true;
 }
 
 static int wait_for_turn(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
 {
-	while (!spin(lock, ticket, deadline)) {
+	while (!stay(lock, ticket, deadline)) {
 		gsync_patience_ended(deadline);
 		if (((deadline && gsync_deadline_passed(deadline)) || sleep_on(lock, ticket, deadline)) &&
 		    give_up(lock, ticket))
@@ -332,7 +405,7 @@ static uint32_t give_turn(gsync_oticket_t *lock, uint32_t heir, bool *slept)
 {
 	for (;; heir++) {
 		uint64_t *turn = turn_of(lock, heir);
-		uint64_t before = __atomic_fetch_add(turn, ONE_ROUND, __ATOMIC_RELEASE);
+		uint64_t before = __atomic_fetch_add(turn, ONE_ROUND, __ATOMIC_ACQ_REL);
 
 		*slept = (before & SLEEPERS) != 0;
 		if ((before & channel(heir)) == 0)
@@ -371,20 +444,38 @@ static void note_held(gsync_oticket_t *lock, const struct gsync_tuning *tuning, 
 	__atomic_store_n(&lock->held, average - average / MEMORY + held / MEMORY, __ATOMIC_RELAXED);
 }
 
+/*
+ * Wakes the next of this CPU, ahead of its turn, unless it is SERVED, who is awake by now. In a crowd
+ * that is the one who can run as soon as this thread waits again. Only LOCK's address is used.
+ */
+static void wake_next_here(gsync_oticket_t *lock, uint32_t heir, uint32_t waiting, uint32_t served)
+{
+	uint32_t next;
+
+	if (gsync_whereabouts_find_here(lock, heir, within_reach(waiting), &next) && next != served &&
+	    !gsync_whereabouts_is_up(lock, next))
+		wake(lock, next, false);
+}
+
 void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
 	uint32_t heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1;
-	bool shared = is_shared(lock);
-	uint32_t ahead = sleepers_behind(lock, heir, tuning.eager);
+	uint32_t waiting = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - heir;
+	bool shared = !is_private(lock);
+	bool crowd = !shared && waiting >= tuning.usable_cpus && !gsync_is_pressed(&tuning);
+	uint32_t ahead = crowd ? 0 : sleepers_behind(lock, heir, tuning.eager);
 	bool slept;
 	uint32_t served;
 
 	note_held(lock, &tuning, heir);
+	gsync_whereabouts_forget(lock, heir - 1);
 	GSYNC_PROBE1(oticket_release, lock);
 	served = give_turn(lock, heir, &slept);
-	if (slept)
+	if (slept && (shared || !gsync_whereabouts_is_up(lock, served)))
 		wake(lock, served, shared);
+	if (crowd)
+		wake_next_here(lock, heir, waiting, served);
 	for (uint32_t k = 0; ahead >> k != 0; k++)
 		if ((ahead >> k & 1u) != 0 && heir + 1 + k != served)
 			wake(lock, heir + 1 + k, shared);

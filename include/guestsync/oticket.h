@@ -14,8 +14,8 @@
  * spins, and the far ones sleep at once (opportunistic spinning); an unlock
  * wakes not only the next waiter but also those after it, ahead of their turn,
  * so that the wake-up is over when the turn comes (opportunistic wake-up). And one
- * of ours: where the program's own threads crowd the CPUs, those whose turn comes
- * within a fraction of a millisecond let others run instead of sleeping.
+ * of ours: where the program's own threads crowd the CPUs, the next in line on each
+ * CPU stays up, and the others of that CPU sleep until one of them has had its turn.
  *
  * Order: first come, first served, from the moment a ticket is drawn. A timed
  * call may give its place up; the order of the others stays. Behind more than 120

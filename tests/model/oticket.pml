@@ -24,6 +24,9 @@
  *   EAGER      2     a few woken ahead of their turn
  *
  * Loops around a compare-and-swap whose failure only looks again are one step: that which succeeds.
+ * What the table of whereabouts says of a ticket is only whether its waiter is up; that may be lost at any moment to another
+ * lock's waiter, but never made up. On which CPU it is, and the wake-ups on that CPU, which are favours, are left out.
+ *
  * Spinning is left out: patience may end at any look, and every deadline may pass at any time. The distance
  * of a ticket and how long sections last, which only say how long to spin, are left out with it.
  *
@@ -55,6 +58,8 @@
  * mutant 9   safety  -DTHREADS=2           asleep   the inline unlock looks for sleepers only, not for tickets given up
  * mutant 10  safety  -DTHREADS=2           holders  trylock takes a free lock without comparing next
  * mutant 11  safety  -DTHREADS=2           waits_with  trylock does not look at its turn again
+ * mutant 12  safety  -DTHREADS=2           asleep   a waiter does not say that it is up no more
+ * mutant 13  safety  -DTHREADS=2           asleep   whether the heir is up is looked up before the turn is given
  */
 #define TURNS 2
 #define ROUNDS 4
@@ -78,6 +83,13 @@ byte next = FIRST, serving = FIRST - 1;
 #define mark_of(t) (1 << round_of(t) % CHANNELS)                              /* channel(), in gone */
 #define channel_of(t) (1 << (word_of(t) * CHANNELS + round_of(t) % CHANNELS)) /* channel() and turn word, in asleep */
 #define is_full(t) (sleepers[word_of(t)] == SLEEPERS)
+
+/*
+ * The table of whereabouts: a bit for each ticket, as far as tickets differ there. From the moment that a ticket is drawn
+ * it may be known as up, from an earlier one of the same name; so that is what it is here. Who has entered is not looked up.
+ */
+byte up;
+#define entry_of(t) (1 << (t) % (TURNS * ROUNDS))
 
 /* What only the proof knows. */
 #define NO_TICKET TICKETS
@@ -107,7 +119,8 @@ inline enter()
 	assert(holders == 0);
 	holders++;
 	assert(!ANY(IS_BEFORE));
-	waits_with[me] = NO_TICKET
+	waits_with[me] = NO_TICKET;
+	up = up & ~entry_of(ticket)
 }
 
 #define IS_LAPPED(p) (p != me && has_read[p] == after(next, 1))
@@ -118,6 +131,7 @@ inline draw()
 	ticket = next;
 	next = after(next, 1);
 	waits_with[me] = ticket;
+	up = up | entry_of(ticket);
 	assert(from(next, serving) <= TURNS * ROUNDS) /* or the sizes are too small for this model */
 }
 
@@ -136,7 +150,8 @@ inline give_up()
 #if MUTANT == 2
 		skip }; atomic { TOUCH;
 #endif
-		gone[word_of(ticket)] = gone[word_of(ticket)] | mark_of(ticket); waits_with[me] = NO_TICKET };
+		gone[word_of(ticket)] = gone[word_of(ticket)] | mark_of(ticket); waits_with[me] = NO_TICKET;
+		up = up & ~entry_of(ticket) };
 		break
 	fi
 }
@@ -151,25 +166,32 @@ inline wait_for_turn(timed)
 		serve();
 		break
 	/* spin in vain, sleep_on */
-	:: atomic { !is_turn(ticket) && !is_full(ticket) -> TOUCH;
-#if MUTANT == 5
-		skip }; atomic { TOUCH;
+	:: atomic { !is_turn(ticket) -> TOUCH;
+#if MUTANT != 12
+		up = up & ~entry_of(ticket)
 #endif
-		sleepers[word_of(ticket)]++;
-		seen_rounds = rounds[word_of(ticket)]; seen_sleepers = sleepers[word_of(ticket)] };
-		TOUCH; /* in the kernel */
+		};
 		if
-		:: timed -> futex_wait_timed(still_sleeps, channel_of(ticket), result)
-		:: else -> futex_wait(still_sleeps, channel_of(ticket), result)
-		fi;
-		atomic { TOUCH; sleepers[word_of(ticket)]--; seen_rounds = 0; seen_sleepers = 0 };
-		if
-		:: result == TIMED_OUT -> give_up()
-		:: else -> result = 0
+		:: atomic { is_turn(ticket) && MUTANT != 5 -> TOUCH }
+		:: atomic { (!is_turn(ticket) || MUTANT == 5) && !is_full(ticket) -> TOUCH;
+			sleepers[word_of(ticket)]++;
+			seen_rounds = rounds[word_of(ticket)]; seen_sleepers = sleepers[word_of(ticket)] };
+			TOUCH; /* in the kernel */
+			if
+			:: timed -> futex_wait_timed(still_sleeps, channel_of(ticket), result)
+			:: else -> futex_wait(still_sleeps, channel_of(ticket), result)
+			fi;
+			atomic { TOUCH; sleepers[word_of(ticket)]--; seen_rounds = 0; seen_sleepers = 0 };
+			if
+			:: result == TIMED_OUT -> give_up()
+			:: else -> result = 0
+			fi
+		/* nap */
+		:: atomic { !is_turn(ticket) && is_full(ticket) -> TOUCH; asleep[me] = NAPPING; assert(!stuck) };
+			atomic { sees_something(me) || timed -> asleep[me] = 0 }
 		fi
-	/* spin in vain, sleep_on, nap */
-	:: atomic { !is_turn(ticket) && is_full(ticket) -> TOUCH; asleep[me] = NAPPING; assert(!stuck) };
-		atomic { sees_something(me) || timed -> asleep[me] = 0 }
+	/* look, after it slept */
+	:: atomic { !is_turn(ticket) && (up & entry_of(ticket)) == 0 -> TOUCH; up = up | entry_of(ticket) }
 	/* spin in vain, and the deadline has passed */
 	:: atomic { timed && !is_turn(ticket) -> TOUCH };
 		give_up()
@@ -293,12 +315,19 @@ inline unlock_slow()
 	:: else
 	fi;
 #endif
+#if MUTANT == 13
+	heir_is_up = (up & entry_of(heir)) != 0;
+#endif
 	give_turn();
+#if MUTANT != 13
+	heir_is_up = (up & entry_of(served)) != 0;
+#endif
 #if MUTANT == 6
 	sleepers_behind();
 #endif
 	if
-	:: slept && MUTANT != 3 && MUTANT != 8 -> futex_wake_all(channel_of(served))
+	:: slept && heir_is_up -> skip
+	:: slept && MUTANT != 3 && MUTANT != 8 -> futex_wake_all(channel_of(served)) /* also where the table has lost that it is up */
 	:: slept && MUTANT == 8 -> futex_wake_all(channel_of(heir))
 	:: else
 	fi;
@@ -317,7 +346,7 @@ inline unlock()
 		rounds[word_of(heir)] = (rounds[word_of(heir)] + 1) % ROUNDS; holders-- }
 	:: attention || needs_attention -> unlock_slow()
 	fi;
-	atomic { heir = 0; served = 0; ahead = 0; waiting = 0; attention = false; slept = false; has_lock = false }
+	atomic { heir = 0; served = 0; ahead = 0; waiting = 0; attention = false; slept = false; heir_is_up = false; has_lock = false }
 }
 
 #ifdef LIVENESS
@@ -331,7 +360,7 @@ active [THREADS] proctype customer()
 {
 	byte me = _pid;
 	byte ticket, heir, served, ahead, waiting, seen_rounds, seen_sleepers, result;
-	bool has_lock, attention, slept, frees;
+	bool has_lock, attention, slept, heir_is_up, frees;
 #ifdef CALLS
 	byte calls = CALLS;
 #endif

@@ -7,6 +7,11 @@
 #include <guestsync/oticket.h>
 #include <guestsync/spinlock.h>
 
+#ifdef IS_oticket
+#include "primitives/whereabouts.c" /* for its table */
+#define TICKETS 6		    /* three threads take the lock twice */
+#endif
+
 #define JOINED(kind, call) gsync_##kind##call
 #define EXPANDED(kind, call) JOINED(kind, call)
 #define CALL(call) EXPANDED(KIND, call)
@@ -41,6 +46,10 @@ size_t client_init(struct word *words)
 		words[count++] = (struct word){ &object.turn[i], sizeof(object.turn[i]) };
 	words[count++] = (struct word){ &object.next, sizeof(object.next) };
 	words[count++] = (struct word){ &object.serving, sizeof(object.serving) };
+	for (uint32_t ticket = 0; ticket < TICKETS; ticket++) {
+		words[count] = (struct word){ entry_of(&object, ticket), sizeof(uint64_t) };
+		*(uint64_t *)words[count++].address = 0;
+	}
 #endif
 	return count;
 }

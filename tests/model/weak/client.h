@@ -9,7 +9,7 @@
 extern "C" {
 #endif
 
-#define WORDS_MAX 6
+#define WORDS_MAX 12
 
 struct word {
 	void *address;

@@ -53,6 +53,11 @@ void gsync_look_again(bool patient)
 	(void)patient;
 }
 
+bool gsync_override_quiet(void)
+{
+	return false;
+}
+
 uint32_t gsync_process_mark(void)
 {
 	return 1;
