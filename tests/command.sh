@@ -531,7 +531,7 @@ expect 2 'minutes' "$guestsync" torture --minutes 1x
 expect 2 'seed' "$guestsync" torture --seed -1
 expect 2 'threads' "$guestsync" torture --threads 2
 expect 2 'bound' "$guestsync" torture --bound 0
-expect 2 'unknown lock' "$guestsync" torture --locks nonsense
+expect 2 "unknown lock 'nonsense'; known: gsync_spin, .*, gsync_barrier, .*, pool; ours, peers, all\$" "$guestsync" torture --locks nonsense
 expect 2 'empty item' "$guestsync" torture --locks pool,
 expect 2 'stray-word' "$guestsync" torture stray-word
 expect 2 'option' "$guestsync" torture --nonsense
