@@ -58,7 +58,7 @@ static const char help[] =
 
 const struct torture_act *const torture_acts[] = {
 	&torture_crowd,	 &torture_line, &torture_ends, &torture_processes,
-	&torture_phases, &torture_barrier_ends, &torture_pool, NULL,
+	&torture_phases, &torture_barrier_ends, &torture_barrier_processes, &torture_pool, NULL,
 };
 
 const struct torture_event_words torture_event_words[TORTURE_EVENTS] = {

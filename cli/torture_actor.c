@@ -303,3 +303,38 @@ void torture_destroy_lock(struct bench_object *object)
 	if (result != 0)
 		torture_fail("destroy returned %d, though nobody uses the lock", result);
 }
+
+/* ---- barriers */
+
+void torture_make_barrier(struct bench_object *object)
+{
+	const struct bench_barrier *barrier = torture_board->subject->barrier;
+	int error;
+
+	if (torture_board->act->in_processes)
+		error = barrier->init_shared(object, torture_board->actors);
+	else
+		error = barrier->init(object, torture_board->actors);
+	if (error != 0)
+		torture_fail("init returned %d", error);
+}
+
+bool torture_pass_barrier(struct bench_object *object, struct bench_node *node)
+{
+	uint32_t outer = torture_enter(TORTURE_WAITS, object);
+	bool serial = torture_board->subject->barrier->wait(object, node);
+
+	torture_leave(outer);
+	torture_note(TORTURE_PASSED);
+	return serial;
+}
+
+void torture_destroy_barrier(struct bench_object *object)
+{
+	uint32_t outer = torture_enter(TORTURE_DESTROYS, object);
+	int result = torture_board->subject->barrier->destroy(object);
+
+	torture_leave(outer);
+	if (result != 0)
+		torture_fail("destroy returned %d, though a wait has returned", result);
+}

@@ -120,6 +120,15 @@ static void finds_a_barrier_that_lets_one_through(void **state)
 	assert_caught(&torture_phases, &subject, why);
 }
 
+static void finds_a_barrier_that_processes_do_not_share(void **state)
+{
+	const struct torture_subject subject = { broken_sharing.name, NULL, &broken_sharing };
+	const char *const why[] = { "in wait at", "in destroy of" };
+
+	(void)state;
+	assert_caught(&torture_barrier_processes, &subject, why);
+}
+
 static void finds_nothing_in_a_sound_lock(void **state)
 {
 	const struct torture_subject subject = { sound.name, &sound, NULL };
@@ -139,6 +148,7 @@ int main(void)
 		cmocka_unit_test(finds_a_lock_that_is_touched_after_its_release),
 		cmocka_unit_test(finds_a_lock_whose_timeouts_come_early),
 		cmocka_unit_test(finds_a_barrier_that_lets_one_through),
+		cmocka_unit_test(finds_a_barrier_that_processes_do_not_share),
 		cmocka_unit_test(finds_nothing_in_a_sound_lock),
 	};
 

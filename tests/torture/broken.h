@@ -13,5 +13,6 @@ extern const struct bench_lock broken_timeout;	 /* gives up too early */
 extern const struct bench_lock sound;		 /* of the same making, without a fault: the control */
 
 extern const struct bench_barrier broken_barrier; /* one in many does not wait */
+extern const struct bench_barrier broken_sharing; /* one in many of those made for several processes is for one */
 
 #endif
