@@ -77,6 +77,7 @@ const struct torture_event_words torture_event_words[TORTURE_EVENTS] = {
 	[TORTURE_CANCELLED] = { "cancelled_groups", "cancelled groups" },
 	[TORTURE_DROPPED] = { "groups_with_drops", "groups with drops" },
 	[TORTURE_TURNED_AWAY] = { "turned_away", "turned away" },
+	[TORTURE_LULLS] = { "lulls", "lulls" },
 	[TORTURE_RESIZED] = { "resized", "changes of CPUs" },
 	[TORTURE_FORKED] = { "forks", "forks" },
 	[TORTURE_THREADS] = { "threads", "threads" },
