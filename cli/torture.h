@@ -213,13 +213,19 @@ extern _Thread_local struct torture_actor *torture_self;
 /* Says what is wrong, once for all, and never returns: everything stays as it is, to be looked at. */
 _Noreturn void torture_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What an actor is at, and what object of. */
+struct torture_place {
+	uint32_t call;
+	const void *object;
+};
+
 /*
  * The calling actor, if it is one, enters a call on OBJECT that is to return within
  * the bound, or that after PATIENCE_NS. Returns what it was at, for torture_leave().
  */
-uint32_t torture_enter(enum torture_call call, const void *object);
-uint32_t torture_enter_timed(enum torture_call call, const void *object, uint64_t patience_ns);
-void torture_leave(uint32_t outer);
+struct torture_place torture_enter(enum torture_call call, const void *object);
+struct torture_place torture_enter_timed(enum torture_call call, const void *object, uint64_t patience_ns);
+void torture_leave(struct torture_place outer);
 
 /* The stage is over: who plays ends. */
 static inline bool torture_is_over(void)

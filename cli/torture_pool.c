@@ -67,7 +67,7 @@ static void run_loop(bool inside)
 	gsync_loop_options_t options = { torture_draw(8), torture_draw(2) };
 	size_t length = torture_draw(COUNT);
 	uint8_t marks[COUNT] = { 0 };
-	uint32_t outer;
+	struct torture_place outer;
 
 	if (inside)
 		torture_note(TORTURE_LOOPED);
@@ -91,7 +91,7 @@ static void be_leaf(void *argument);
 
 static void spawn(struct bunch *bunch)
 {
-	uint32_t outer = torture_enter(TORTURE_SPAWNS, &bunch->group);
+	struct torture_place outer = torture_enter(TORTURE_SPAWNS, &bunch->group);
 
 	if (gsync_group_spawn(&bunch->group, be_leaf, bunch) == 0)
 		__atomic_fetch_add(&bunch->spawned, 1u, __ATOMIC_RELAXED);
@@ -138,7 +138,8 @@ static void run_group(int depth, bool inside)
 {
 	struct bunch bunch = { .depth = depth, .cancel = torture_draw(8) == 0 };
 	bool cancel = torture_draw(8) == 0, isolated = torture_draw(4) == 0;
-	uint32_t tasks = torture_draw(20), outer;
+	uint32_t tasks = torture_draw(20);
+	struct torture_place outer;
 	int result;
 
 	if (inside)
@@ -159,7 +160,7 @@ static void run_group(int depth, bool inside)
 
 static void submit(void)
 {
-	uint32_t outer = torture_enter(TORTURE_SUBMITS, pool);
+	struct torture_place outer = torture_enter(TORTURE_SUBMITS, pool);
 	int result = torture_draw(2) ? gsync_pool_submit(pool, count_run, &ran) :
 				       gsync_pool_try_submit(pool, count_run, &ran);
 
@@ -238,7 +239,7 @@ static void resize(void)
 
 static void shut_down(void)
 {
-	uint32_t outer;
+	struct torture_place outer;
 
 	/* It wakes everybody. */
 	keep_lull();
@@ -251,7 +252,7 @@ static void shut_down(void)
 
 static void destroy(void)
 {
-	uint32_t outer = torture_enter(TORTURE_DESTROYS, pool);
+	struct torture_place outer = torture_enter(TORTURE_DESTROYS, pool);
 
 	if (gsync_pool_destroy(pool) != 0)
 		torture_fail("a pool could not be destroyed");
