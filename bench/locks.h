@@ -70,6 +70,7 @@ struct bench_barrier {
 	bool reports_serial; /* wait tells exactly one thread per episode that it is the one */
 	size_t size;
 	int (*init)(void *barrier, unsigned threads);
+	int (*init_shared)(void *barrier, unsigned threads); /* as a lock's */
 	int (*destroy)(void *barrier);
 	bool (*wait)(void *barrier, struct bench_node *node); /* true to the serial thread */
 	void (*run)(struct bench_worker *worker);

@@ -65,6 +65,11 @@ static int barrier_init(void *barrier, unsigned threads)
 	return gsync_barrier_init(barrier, threads, GSYNC_PROCESS_PRIVATE);
 }
 
+static int barrier_init_shared(void *barrier, unsigned threads)
+{
+	return gsync_barrier_init(barrier, threads, GSYNC_PROCESS_SHARED);
+}
+
 static int barrier_destroy(void *barrier)
 {
 	return gsync_barrier_destroy(barrier);
@@ -85,6 +90,7 @@ const struct bench_barrier bench_gsync_barrier = {
 	.reports_serial = true,
 	.size = sizeof(gsync_barrier_t),
 	.init = barrier_init,
+	.init_shared = barrier_init_shared,
 	.destroy = barrier_destroy,
 	.wait = barrier_wait,
 	.run = barrier_run,

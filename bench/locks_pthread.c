@@ -146,6 +146,18 @@ static int barrier_init(void *barrier, unsigned threads)
 	return pthread_barrier_init(barrier, NULL, threads);
 }
 
+static int barrier_init_shared(void *barrier, unsigned threads)
+{
+	pthread_barrierattr_t attributes;
+	int result;
+
+	pthread_barrierattr_init(&attributes);
+	pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+	result = pthread_barrier_init(barrier, &attributes, threads);
+	pthread_barrierattr_destroy(&attributes);
+	return result;
+}
+
 static int barrier_destroy(void *barrier)
 {
 	return pthread_barrier_destroy(barrier);
@@ -165,6 +177,7 @@ const struct bench_barrier bench_pthread_barrier = {
 	.reports_serial = true,
 	.size = sizeof(pthread_barrier_t),
 	.init = barrier_init,
+	.init_shared = barrier_init_shared,
 	.destroy = barrier_destroy,
 	.wait = barrier_wait,
 	.run = barrier_run,

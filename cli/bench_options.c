@@ -35,7 +35,7 @@ static int take_kind(void *context, const char *item, struct bench_error *error)
 /* Whichever kind is asked for, something of it is to be measured. */
 static int choose_locks(struct bench_settings *settings, const char *list, struct bench_error *error)
 {
-	int status = cli_grid_locks(settings, list, error);
+	int status = cli_grid_locks(settings, list, NULL, error);
 
 	if (status != CLI_OK)
 		return status;

@@ -125,8 +125,15 @@ int cli_grid_scenarios(struct bench_settings *settings, const char *list, struct
 
 /* ---- locks */
 
-static int unknown_lock(const bool *kinds, const char *name, struct bench_error *error)
+/* What a list may name. */
+struct choice {
+	const struct bench_settings *settings;
+	const char *also;
+};
+
+static int unknown_lock(const struct choice *choice, const char *name, struct bench_error *error)
 {
+	const bool *kinds = choice->settings->kinds;
 	char known[400] = "";
 
 	for (size_t i = 0; kinds[BENCH_LOCK] && bench_locks[i] != NULL; i++)
@@ -135,6 +142,8 @@ static int unknown_lock(const bool *kinds, const char *name, struct bench_error 
 		append(known, sizeof(known), bench_barriers[i]->name);
 	for (size_t i = 0; kinds[BENCH_FORKJOIN] && bench_runtimes[i] != NULL; i++)
 		append(known, sizeof(known), bench_runtimes[i]->name);
+	if (choice->also != NULL)
+		append(known, sizeof(known), choice->also);
 	return bench_fail(error, "unknown lock '%s'; known: %s; ours, peers, all", name, known);
 }
 
@@ -152,21 +161,21 @@ static int check_lock(void *context, const char *item, struct bench_error *error
 {
 	static const char *const groups[] = { "ours", "peers", "all" };
 	static const char *const words[BENCH_KINDS] = { "lock", "barrier", "parallel loop" };
-	const struct bench_settings *settings = context;
+	const struct choice *choice = context;
 	const char *reason = bench_absent_reason(item);
 	int kind = kind_of(item);
 
 	if (reason != NULL)
 		return bench_fail(error, "%s is %s", item, reason);
-	if (cli_find_word(item, groups, 3) >= 0 || (kind >= 0 && settings->kinds[kind]))
+	if (cli_find_word(item, groups, 3) >= 0 || (kind >= 0 && choice->settings->kinds[kind]) ||
+	    (choice->also != NULL && strcmp(item, choice->also) == 0))
 		return 0;
 	if (kind >= 0)
 		return bench_fail(error, "%s is a %s: add --kind %s", item, words[kind], bench_kind_names[kind]);
-	return unknown_lock(settings->kinds, item, error);
+	return unknown_lock(choice, item, error);
 }
 
-/* Does LIST hold NAME, or a word that means it? */
-static bool is_chosen(const char *list, const char *name, bool ours)
+bool cli_grid_names(const char *list, const char *name, bool ours)
 {
 	const char *const meanings[] = { name, "all", ours ? "ours" : "peers" };
 
@@ -190,9 +199,11 @@ static size_t table_size(const void *const *table)
 	return size;
 }
 
-int cli_grid_locks(struct bench_settings *settings, const char *list, struct bench_error *error)
+int cli_grid_locks(struct bench_settings *settings, const char *list, const char *also, struct bench_error *error)
 {
-	if (cli_for_each_item("locks", list, check_lock, settings, error) != 0)
+	struct choice choice = { settings, also };
+
+	if (cli_for_each_item("locks", list, check_lock, &choice, error) != 0)
 		return CLI_USAGE;
 	settings->locks = calloc(table_size((const void *const *)bench_locks), sizeof(settings->locks[0]));
 	settings->barriers = calloc(table_size((const void *const *)bench_barriers), sizeof(settings->barriers[0]));
@@ -202,13 +213,13 @@ int cli_grid_locks(struct bench_settings *settings, const char *list, struct ben
 		return CLI_FAILED;
 	}
 	for (size_t i = 0; settings->kinds[BENCH_LOCK] && bench_locks[i] != NULL; i++)
-		if (is_chosen(list, bench_locks[i]->name, bench_locks[i]->ours))
+		if (cli_grid_names(list, bench_locks[i]->name, bench_locks[i]->ours))
 			settings->locks[settings->lock_count++] = bench_locks[i];
 	for (size_t i = 0; settings->kinds[BENCH_BARRIER] && bench_barriers[i] != NULL; i++)
-		if (is_chosen(list, bench_barriers[i]->name, bench_barriers[i]->ours))
+		if (cli_grid_names(list, bench_barriers[i]->name, bench_barriers[i]->ours))
 			settings->barriers[settings->barrier_count++] = bench_barriers[i];
 	for (size_t i = 0; settings->kinds[BENCH_FORKJOIN] && bench_runtimes[i] != NULL; i++)
-		if (is_chosen(list, bench_runtimes[i]->name, bench_runtimes[i]->ours) &&
+		if (cli_grid_names(list, bench_runtimes[i]->name, bench_runtimes[i]->ours) &&
 		    bench_runtime_is_there(bench_runtimes[i]))
 			settings->runtimes[settings->runtime_count++] = bench_runtimes[i];
 	return CLI_OK;

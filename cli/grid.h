@@ -39,8 +39,14 @@ int cli_grid_bodies(struct bench_settings *settings, const char *list, struct be
 int cli_grid_seconds(struct bench_settings *settings, const char *text, struct bench_error *error);
 int cli_grid_rounds(struct bench_settings *settings, const char *text, unsigned least, struct bench_error *error);
 
-/* Locks, barriers and parallel loops of the kinds that SETTINGS already asks for. */
-int cli_grid_locks(struct bench_settings *settings, const char *list, struct bench_error *error);
+/*
+ * Locks, barriers and parallel loops of the kinds that SETTINGS already asks for.
+ * ALSO: what the list may name beside them, which is the caller's business; or NULL.
+ */
+int cli_grid_locks(struct bench_settings *settings, const char *list, const char *also, struct bench_error *error);
+
+/* Does LIST hold NAME, or a word that means it? */
+bool cli_grid_names(const char *list, const char *name, bool ours);
 
 /* NULL = 1, as many as CPUs, and four times that; in a ramp, which takes them as they come, also the way back to 1. */
 int cli_grid_threads(struct bench_settings *settings, const char *list, struct bench_error *error);

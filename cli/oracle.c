@@ -86,7 +86,7 @@ static int choose_locks(struct options *options, struct bench_error *error)
 	int status;
 
 	settings->kinds[BENCH_LOCK] = settings->kinds[BENCH_BARRIER] = true;
-	status = cli_grid_locks(settings, options->locks, error);
+	status = cli_grid_locks(settings, options->locks, NULL, error);
 	if (status != CLI_OK)
 		return status;
 	settings->kinds[BENCH_LOCK] = settings->lock_count > 0;

@@ -8,7 +8,6 @@
  */
 #include <jansson.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
 
@@ -24,6 +23,7 @@
 #include "cli/torture.h"
 #include "detect/clock.h"
 
+#define POOL "pool" /* by this name it stands among the locks */
 #define STAGE_S 5.0 /* a longer run is more of them, not longer ones */
 #define STAGE_S_MIN 0.05
 #define STAGES_PER_THIEF 3u
@@ -58,7 +58,7 @@ static const char help[] =
 
 const struct torture_act *const torture_acts[] = {
 	&torture_crowd,	 &torture_line, &torture_ends, &torture_processes,
-	&torture_phases, &torture_barrier_ends, &torture_pool, NULL,
+	&torture_phases, &torture_barrier_ends, &torture_barrier_processes, &torture_pool, NULL,
 };
 
 const struct torture_event_words torture_event_words[TORTURE_EVENTS] = {
@@ -77,6 +77,7 @@ const struct torture_event_words torture_event_words[TORTURE_EVENTS] = {
 	[TORTURE_CANCELLED] = { "cancelled_groups", "cancelled groups" },
 	[TORTURE_DROPPED] = { "groups_with_drops", "groups with drops" },
 	[TORTURE_TURNED_AWAY] = { "turned_away", "turned away" },
+	[TORTURE_LULLS] = { "lulls", "lulls" },
 	[TORTURE_RESIZED] = { "resized", "changes of CPUs" },
 	[TORTURE_FORKED] = { "forks", "forks" },
 	[TORTURE_THREADS] = { "threads", "threads" },
@@ -100,46 +101,11 @@ struct texts {
 	const char *minutes, *seed, *locks, *threads, *bound;
 };
 
-/* What of a list of locks is the grid's business. */
-struct names {
-	char *grid;
-	bool pool;
-};
-
-static int take_name(void *context, const char *item, struct bench_error *error)
-{
-	struct names *names = context;
-
-	(void)error;
-	if (strcmp(item, "pool") == 0) {
-		names->pool = true;
-		return 0;
-	}
-	if (strcmp(item, "ours") == 0 || strcmp(item, "all") == 0)
-		names->pool = true;
-	if (names->grid[0] != '\0')
-		strcat(names->grid, ",");
-	strcat(names->grid, item);
-	return 0;
-}
-
 static int choose_locks(struct options *options, const char *list, struct bench_error *error)
 {
-	struct names names = { .grid = calloc(1, strlen(list) + 1) };
-	int status = CLI_OK;
-
-	if (names.grid == NULL) {
-		bench_fail(error, "not enough memory");
-		return CLI_FAILED;
-	}
 	options->settings.kinds[BENCH_LOCK] = options->settings.kinds[BENCH_BARRIER] = true;
-	if (cli_for_each_item("locks", list, take_name, &names, error) != 0)
-		status = CLI_USAGE;
-	else if (names.grid[0] != '\0')
-		status = cli_grid_locks(&options->settings, names.grid, error);
-	options->pool = names.pool;
-	free(names.grid);
-	return status;
+	options->pool = cli_grid_names(list, POOL, true);
+	return cli_grid_locks(&options->settings, list, POOL, error);
 }
 
 /* A short one, for people to type. */
@@ -222,7 +188,7 @@ static int name_subjects(struct run *run, const struct options *options)
 		run->subjects[run->subject_count++] =
 			(struct torture_subject){ settings->barriers[i]->name, NULL, settings->barriers[i] };
 	if (options->pool)
-		run->subjects[run->subject_count++] = (struct torture_subject){ "pool", NULL, NULL };
+		run->subjects[run->subject_count++] = (struct torture_subject){ POOL, NULL, NULL };
 	for (size_t i = 0; i < run->subject_count; i++)
 		for (const struct torture_act *const *act = torture_acts; *act != NULL; act++)
 			run->stages += torture_suits(*act, &run->subjects[i]);

@@ -79,7 +79,7 @@ struct torture_act {
 /* In the order in which they are played; ends with NULL. */
 extern const struct torture_act *const torture_acts[];
 extern const struct torture_act torture_crowd, torture_processes, torture_line, torture_ends, torture_phases,
-	torture_barrier_ends, torture_pool;
+	torture_barrier_ends, torture_barrier_processes, torture_pool;
 
 /* ---- what has happened */
 
@@ -99,6 +99,7 @@ enum torture_event {
 	TORTURE_CANCELLED,
 	TORTURE_DROPPED,
 	TORTURE_TURNED_AWAY,
+	TORTURE_LULLS,
 	TORTURE_RESIZED,
 	TORTURE_FORKED,
 	TORTURE_THREADS,
@@ -166,6 +167,16 @@ struct torture_site {
 	struct bench_node nodes[TORTURE_ACTORS_MAX][2];
 };
 
+/* Where the phases of a barrier are played: torture_phases.c. */
+struct torture_hall {
+	struct bench_object barriers[2];
+	struct bench_node nodes[TORTURE_ACTORS_MAX];
+	uint64_t arrived[TORTURE_ACTORS_MAX][2]; /* the phase */
+	uint64_t serial[TORTURE_ACTORS_MAX][2];
+	uint64_t last[2]; /* the phase after which all leave; written by actor 0 before it arrives */
+	uint64_t replaced[2]; /* the last phase of the barrier that was here before */
+};
+
 struct torture_board {
 	/* fixed */
 	const struct torture_subject *subject;
@@ -190,6 +201,7 @@ struct torture_board {
 	uint64_t events[TORTURE_EVENTS]; /* of those who are no actors */
 	struct torture_actor cast[TORTURE_ACTORS_MAX];
 	struct torture_site shared_sites[TORTURE_SITES];
+	struct torture_hall hall;
 };
 
 /* ---- torture_actor.c */
@@ -201,13 +213,19 @@ extern _Thread_local struct torture_actor *torture_self;
 /* Says what is wrong, once for all, and never returns: everything stays as it is, to be looked at. */
 _Noreturn void torture_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* What an actor is at, and what object of. */
+struct torture_place {
+	uint32_t call;
+	const void *object;
+};
+
 /*
  * The calling actor, if it is one, enters a call on OBJECT that is to return within
  * the bound, or that after PATIENCE_NS. Returns what it was at, for torture_leave().
  */
-uint32_t torture_enter(enum torture_call call, const void *object);
-uint32_t torture_enter_timed(enum torture_call call, const void *object, uint64_t patience_ns);
-void torture_leave(uint32_t outer);
+struct torture_place torture_enter(enum torture_call call, const void *object);
+struct torture_place torture_enter_timed(enum torture_call call, const void *object, uint64_t patience_ns);
+void torture_leave(struct torture_place outer);
 
 /* The stage is over: who plays ends. */
 static inline bool torture_is_over(void)
@@ -243,6 +261,11 @@ bool torture_trylock(struct bench_object *object, struct bench_node *node);
 bool torture_timedlock(struct bench_object *object, struct bench_node *node);
 void torture_unlock(struct bench_object *object, struct bench_node *node);
 void torture_destroy_lock(struct bench_object *object);
+
+/* A barrier for all actors; it may be destroyed as soon as a wait has returned. */
+void torture_make_barrier(struct bench_object *object);
+bool torture_pass_barrier(struct bench_object *object, struct bench_node *node);
+void torture_destroy_barrier(struct bench_object *object);
 
 bool torture_has_timedlock(const struct bench_lock *lock);
 

@@ -44,7 +44,7 @@ void torture_fail(const char *format, ...)
 
 /* ---- the board */
 
-static void say(struct torture_actor *self, uint32_t call, const void *object, uint64_t patience_ns)
+static void say(struct torture_actor *self, struct torture_place place, uint64_t patience_ns)
 {
 	uint64_t now = __atomic_load_n(&self->board->watched_ns, __ATOMIC_RELAXED);
 	uint32_t sequence = self->sequence;
@@ -53,34 +53,33 @@ static void say(struct torture_actor *self, uint32_t call, const void *object, u
 	__atomic_store_n(&self->sequence, sequence + 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&self->since, now, __ATOMIC_RELEASE);
 	__atomic_store_n(&self->limit, now + patience_ns, __ATOMIC_RELEASE);
-	__atomic_store_n(&self->object, object, __ATOMIC_RELEASE);
-	__atomic_store_n(&self->call, call, __ATOMIC_RELEASE);
+	__atomic_store_n(&self->object, place.object, __ATOMIC_RELEASE);
+	__atomic_store_n(&self->call, place.call, __ATOMIC_RELEASE);
 	__atomic_store_n(&self->sequence, sequence + 2, __ATOMIC_RELEASE);
 }
 
-uint32_t torture_enter(enum torture_call call, const void *object)
+static struct torture_place enter(struct torture_place place, uint64_t patience_ns)
 {
-	uint32_t outer = TORTURE_AWAY;
+	struct torture_place outer = { TORTURE_AWAY, NULL };
 
 	if (torture_self != NULL) {
-		outer = torture_self->call;
-		say(torture_self, call, object, torture_board->bound_ns);
+		outer = (struct torture_place){ torture_self->call, torture_self->object };
+		say(torture_self, place, patience_ns);
 	}
 	return outer;
 }
 
-uint32_t torture_enter_timed(enum torture_call call, const void *object, uint64_t patience_ns)
+struct torture_place torture_enter(enum torture_call call, const void *object)
 {
-	uint32_t outer = TORTURE_AWAY;
-
-	if (torture_self != NULL) {
-		outer = torture_self->call;
-		say(torture_self, call, object, patience_ns + torture_board->late_ns);
-	}
-	return outer;
+	return enter((struct torture_place){ call, object }, torture_board->bound_ns);
 }
 
-void torture_leave(uint32_t outer)
+struct torture_place torture_enter_timed(enum torture_call call, const void *object, uint64_t patience_ns)
+{
+	return enter((struct torture_place){ call, object }, patience_ns + torture_board->late_ns);
+}
+
+void torture_leave(struct torture_place outer)
 {
 	struct torture_actor *self = torture_self;
 	uint64_t took;
@@ -90,7 +89,7 @@ void torture_leave(uint32_t outer)
 	took = __atomic_load_n(&torture_board->watched_ns, __ATOMIC_RELAXED) - self->since;
 	if (self->call > TORTURE_HOLDS && took > self->longest)
 		self->longest = took;
-	say(self, outer, self->object, torture_board->bound_ns);
+	say(self, outer, torture_board->bound_ns);
 }
 
 void torture_note(enum torture_event event)
@@ -252,7 +251,7 @@ void torture_make_lock(struct bench_object *object)
 
 void torture_lock(struct bench_object *object, struct bench_node *node)
 {
-	uint32_t outer = torture_enter(TORTURE_LOCKS, object);
+	struct torture_place outer = torture_enter(TORTURE_LOCKS, object);
 
 	kind()->lock(object, node);
 	torture_leave(outer);
@@ -260,7 +259,7 @@ void torture_lock(struct bench_object *object, struct bench_node *node)
 
 bool torture_trylock(struct bench_object *object, struct bench_node *node)
 {
-	uint32_t outer = torture_enter(TORTURE_TRIES, object);
+	struct torture_place outer = torture_enter(TORTURE_TRIES, object);
 	int result = kind()->trylock(object, node);
 
 	torture_leave(outer);
@@ -273,7 +272,7 @@ bool torture_timedlock(struct bench_object *object, struct bench_node *node)
 {
 	uint64_t patience;
 	struct timespec deadline = torture_deadline(&patience);
-	uint32_t outer = torture_enter_timed(TORTURE_LOCKS_TIMED, object, patience);
+	struct torture_place outer = torture_enter_timed(TORTURE_LOCKS_TIMED, object, patience);
 	int result = kind()->timedlock(object, node, &deadline);
 	uint64_t now = gsync_monotonic_ns();
 
@@ -288,7 +287,7 @@ bool torture_timedlock(struct bench_object *object, struct bench_node *node)
 
 void torture_unlock(struct bench_object *object, struct bench_node *node)
 {
-	uint32_t outer = torture_enter(TORTURE_UNLOCKS, object);
+	struct torture_place outer = torture_enter(TORTURE_UNLOCKS, object);
 
 	kind()->unlock(object, node);
 	torture_leave(outer);
@@ -296,10 +295,45 @@ void torture_unlock(struct bench_object *object, struct bench_node *node)
 
 void torture_destroy_lock(struct bench_object *object)
 {
-	uint32_t outer = torture_enter(TORTURE_DESTROYS, object);
+	struct torture_place outer = torture_enter(TORTURE_DESTROYS, object);
 	int result = kind()->destroy(object);
 
 	torture_leave(outer);
 	if (result != 0)
 		torture_fail("destroy returned %d, though nobody uses the lock", result);
+}
+
+/* ---- barriers */
+
+void torture_make_barrier(struct bench_object *object)
+{
+	const struct bench_barrier *barrier = torture_board->subject->barrier;
+	int error;
+
+	if (torture_board->act->in_processes)
+		error = barrier->init_shared(object, torture_board->actors);
+	else
+		error = barrier->init(object, torture_board->actors);
+	if (error != 0)
+		torture_fail("init returned %d", error);
+}
+
+bool torture_pass_barrier(struct bench_object *object, struct bench_node *node)
+{
+	struct torture_place outer = torture_enter(TORTURE_WAITS, object);
+	bool serial = torture_board->subject->barrier->wait(object, node);
+
+	torture_leave(outer);
+	torture_note(TORTURE_PASSED);
+	return serial;
+}
+
+void torture_destroy_barrier(struct bench_object *object)
+{
+	struct torture_place outer = torture_enter(TORTURE_DESTROYS, object);
+	int result = torture_board->subject->barrier->destroy(object);
+
+	torture_leave(outer);
+	if (result != 0)
+		torture_fail("destroy returned %d, though a wait has returned", result);
 }

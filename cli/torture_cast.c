@@ -115,9 +115,9 @@ static void *play(void *argument)
 	pthread_getcpuclockid(pthread_self(), &clock);
 	__atomic_store_n(&self->cpu_clock, clock, __ATOMIC_RELAXED);
 	torture_note(TORTURE_THREADS);
-	torture_leave(TORTURE_THINKS);
+	torture_leave((struct torture_place){ TORTURE_THINKS, NULL });
 	self->board->act->play(self);
-	torture_leave(TORTURE_AWAY);
+	torture_leave((struct torture_place){ TORTURE_AWAY, NULL });
 	__atomic_store_n(&self->tid, 0, __ATOMIC_RELAXED);
 	__atomic_store_n(&self->ended, 1u, __ATOMIC_RELEASE);
 	return NULL;

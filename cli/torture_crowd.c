@@ -119,7 +119,7 @@ static enum verdict be_child(const struct bench_lock *lock, struct torture_site 
 /* HELD: a lock of this process alone that the caller holds, or NULL. */
 static void fork_child(struct torture_actor *self, struct torture_site *held)
 {
-	uint32_t outer = torture_enter(TORTURE_AWAITS_CHILD, held);
+	struct torture_place outer = torture_enter(TORTURE_AWAITS_CHILD, held);
 	pid_t child = fork();
 	int status;
 
@@ -170,7 +170,7 @@ static void visit(struct torture_actor *self, unsigned number);
 static void stay(struct torture_actor *self, struct torture_site *site, unsigned number)
 {
 	const struct bench_lock *lock = self->board->subject->lock;
-	uint32_t outer = torture_enter(TORTURE_HOLDS, &site->object);
+	struct torture_place outer = torture_enter(TORTURE_HOLDS, &site->object);
 
 	if (torture_draw(32) == 0 && lock->trylock != NULL &&
 	    torture_trylock(&site->object, &site->nodes[self->index][1]))

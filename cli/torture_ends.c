@@ -138,14 +138,13 @@ static bool suits_barrier(const struct torture_subject *subject)
 	return subject->barrier != NULL && subject->barrier->ours;
 }
 
-static void make_meeting(const struct torture_board *board, uint64_t episode, bool last)
+static void make_meeting(uint64_t episode, bool last)
 {
 	bool mapped;
 	struct meeting *meeting = torture_new(sizeof(*meeting), &mapped);
 
 	meeting->mapped = mapped;
-	if (board->subject->barrier->init(&meeting->object, board->actors) != 0)
-		torture_fail("init failed");
+	torture_make_barrier(&meeting->object);
 	meetings[episode % 3].meeting = meeting;
 	meetings[episode % 3].last = last;
 	meetings[episode % 3].left = meetings[episode % 3].serials = 0;
@@ -153,18 +152,14 @@ static void make_meeting(const struct torture_board *board, uint64_t episode, bo
 
 static void prepare_barrier(struct torture_board *board)
 {
-	make_meeting(board, 0, false);
+	(void)board;
+	make_meeting(0, false);
 }
 
 /* By the first to come out; all others have come in, and may be on their way out. */
-static void close_meeting(const struct bench_barrier *barrier, struct meeting *meeting)
+static void close_meeting(struct meeting *meeting)
 {
-	uint32_t outer = torture_enter(TORTURE_DESTROYS, &meeting->object);
-	int result = barrier->destroy(&meeting->object);
-
-	torture_leave(outer);
-	if (result != 0)
-		torture_fail("destroy returned %d, though a wait has returned", result);
+	torture_destroy_barrier(&meeting->object);
 	torture_free(meeting, sizeof(*meeting), meeting->mapped);
 }
 
@@ -177,20 +172,15 @@ static void check_meeting(uint64_t episode)
 		torture_fail("%u threads were the serial one of a phase", serials);
 }
 
-static void meet(struct torture_actor *self, uint64_t episode)
+static void meet(uint64_t episode)
 {
-	const struct bench_barrier *barrier = self->board->subject->barrier;
 	struct meeting *meeting = meetings[episode % 3].meeting;
 	struct bench_node node = { { 0 } };
-	uint32_t outer = torture_enter(TORTURE_WAITS, &meeting->object);
-	bool serial = barrier->wait(&meeting->object, &node);
 
-	torture_leave(outer);
-	if (serial)
+	if (torture_pass_barrier(&meeting->object, &node))
 		__atomic_fetch_add(&meetings[episode % 3].serials, 1u, __ATOMIC_RELAXED);
-	torture_note(TORTURE_PASSED);
 	if (__atomic_exchange_n(&meetings[episode % 3].left, 1u, __ATOMIC_RELAXED) == 0)
-		close_meeting(barrier, meeting);
+		close_meeting(meeting);
 }
 
 static void play_barrier(struct torture_actor *self)
@@ -202,10 +192,10 @@ static void play_barrier(struct torture_actor *self)
 		if (self->index == 0 && episode >= 2)
 			check_meeting(episode - 2);
 		if (self->index == 0 && !last)
-			make_meeting(self->board, episode + 1, torture_is_over());
+			make_meeting(episode + 1, torture_is_over());
 		torture_linger();
 		self->episode++;
-		meet(self, episode);
+		meet(episode);
 		self->done = last;
 		if (last)
 			return;

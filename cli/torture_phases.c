@@ -1,68 +1,97 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The phases of a barrier, one after the other, through threads that come and go.
- * After each, all must have arrived in it, and exactly one must have been named
- * the serial thread of the one before. What shows it are plain words that the
- * barrier itself must order; odd and even phases have their own, because a thread
- * may still look at one phase while another is on its way to the next.
+ * The phases of a barrier, one after the other, through threads that come and go,
+ * in one process or in several. After each, all must have arrived in it, and exactly
+ * one must have been named the serial thread of the one before. What shows it are
+ * plain words that the barrier itself must order; odd and even phases have their own,
+ * because a thread may still look at one phase while another is on its way to the next.
+ *
+ * Memory that processes share cannot be taken from under a barrier, as the act of
+ * the ends does it. So there each barrier has a few phases only; the first who comes
+ * out of the last of them destroys it, and makes another in its place, while the
+ * others may still be leaving. Whoever touched it after that would spoil the new one.
+ * Two take turns, so one that is made anew is there when it is needed: whoever made
+ * it has to arrive at the other first.
  */
 #include "cli/torture.h"
 
 #define PHASES_PER_LIFE 1000u
-
-static struct {
-	struct bench_object object;
-	struct bench_node nodes[TORTURE_ACTORS_MAX];
-	uint64_t arrived[TORTURE_ACTORS_MAX][2]; /* the phase */
-	uint64_t serial[TORTURE_ACTORS_MAX][2];
-	uint64_t last[2]; /* the phase after which all leave; written by actor 0 before it arrives */
-} hall;
+#define PHASES_PER_BARRIER 16u
 
 static bool suits(const struct torture_subject *subject)
 {
 	return subject->barrier != NULL;
 }
 
+static bool suits_processes(const struct torture_subject *subject)
+{
+	return subject->barrier != NULL && subject->barrier->init_shared != NULL;
+}
+
 static void prepare(struct torture_board *board)
 {
-	if (board->subject->barrier->init(&hall.object, board->actors) != 0)
-		torture_fail("init failed");
+	torture_make_barrier(&board->hall.barriers[0]);
+	torture_make_barrier(&board->hall.barriers[1]);
+}
+
+/* The peers promise less. */
+static bool are_replaced(const struct torture_board *board)
+{
+	return board->act->in_processes && board->subject->barrier->ours;
+}
+
+static unsigned place_of(const struct torture_board *board, uint64_t phase)
+{
+	return are_replaced(board) ? phase / PHASES_PER_BARRIER % 2 : 0;
+}
+
+/* After a phase that somebody else may have been first to come out of. */
+static void replace(struct torture_board *board, uint64_t phase)
+{
+	struct torture_hall *hall = &board->hall;
+	unsigned place = place_of(board, phase);
+
+	if (__atomic_exchange_n(&hall->replaced[place], phase, __ATOMIC_RELAXED) == phase)
+		return;
+	torture_destroy_barrier(&hall->barriers[place]);
+	torture_make_barrier(&hall->barriers[place]);
 }
 
 static void check_phase(const struct torture_board *board, uint64_t phase)
 {
+	const struct torture_hall *hall = &board->hall;
 	unsigned serials = 0;
 
 	for (unsigned i = 0; i < board->actors; i++) {
-		if (hall.arrived[i][phase % 2] != phase)
+		if (hall->arrived[i][phase % 2] != phase)
 			torture_fail("a thread is through phase %llu, and thread %u has not arrived in it",
 				     (unsigned long long)phase, i);
-		serials += hall.serial[i][(phase - 1) % 2] == phase - 1;
+		serials += hall->serial[i][(phase - 1) % 2] == phase - 1;
 	}
 	if (phase > 1 && board->subject->barrier->reports_serial && serials != 1)
 		torture_fail("%u threads were the serial one of phase %llu", serials, (unsigned long long)phase - 1);
 }
 
+static void pass(struct torture_actor *self, uint64_t phase)
+{
+	struct torture_board *board = self->board;
+	struct torture_hall *hall = &board->hall;
+
+	hall->arrived[self->index][phase % 2] = phase;
+	if (self->index == 0 && torture_is_over())
+		hall->last[phase % 2] = phase;
+	if (torture_pass_barrier(&hall->barriers[place_of(board, phase)], &hall->nodes[self->index]))
+		hall->serial[self->index][phase % 2] = phase;
+	if (are_replaced(board) && (phase + 1) % PHASES_PER_BARRIER == 0)
+		replace(board, phase);
+	check_phase(board, phase);
+	self->done = hall->last[phase % 2] == phase;
+}
+
 static void play(struct torture_actor *self)
 {
-	const struct bench_barrier *barrier = self->board->subject->barrier;
-
 	for (uint32_t phases = 1 + torture_draw(2 * PHASES_PER_LIFE); phases > 0; phases--) {
-		uint64_t phase = ++self->episode;
-		uint32_t outer;
-		bool serial;
-
-		hall.arrived[self->index][phase % 2] = phase;
-		if (self->index == 0 && torture_is_over())
-			hall.last[phase % 2] = phase;
-		outer = torture_enter(TORTURE_WAITS, &hall.object);
-		serial = barrier->wait(&hall.object, &hall.nodes[self->index]);
-		torture_leave(outer);
-		if (serial)
-			hall.serial[self->index][phase % 2] = phase;
-		check_phase(self->board, phase);
-		torture_note(TORTURE_PASSED);
-		self->done = hall.last[phase % 2] == phase;
+		pass(self, ++self->episode);
 		if (self->done)
 			return;
 		torture_linger();
@@ -71,16 +100,22 @@ static void play(struct torture_actor *self)
 
 static void check(struct torture_board *board)
 {
-	uint32_t outer = torture_enter(TORTURE_DESTROYS, &hall.object);
-
-	if (board->subject->barrier->destroy(&hall.object) != 0)
-		torture_fail("a barrier could not be destroyed, though all have left");
-	torture_leave(outer);
+	torture_destroy_barrier(&board->hall.barriers[0]);
+	torture_destroy_barrier(&board->hall.barriers[1]);
 }
 
 const struct torture_act torture_phases = {
 	.name = "phases",
 	.suits = suits,
+	.prepare = prepare,
+	.play = play,
+	.check = check,
+};
+
+const struct torture_act torture_barrier_processes = {
+	.name = "processes",
+	.in_processes = true,
+	.suits = suits_processes,
 	.prepare = prepare,
 	.play = play,
 	.check = check,

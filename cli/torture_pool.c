@@ -4,6 +4,13 @@
  * loops, all at random, while the number of CPUs changes, and pools are shut down
  * under their hands or left to be destroyed. Nothing may be lost, run twice, or
  * hang. Actor 0 is the host, who makes one pool after the other.
+ *
+ * Few waits for a group sleep, since a waiter takes tasks as long as there are any;
+ * so some tasks take long. And who has slept through its group's wake-up is up again
+ * within milliseconds where there is so much else to wake it: calls for all kinds of
+ * work, other groups on the same channel, the end of the pool. So at times a guest
+ * calls for a lull: when the others' turns are over, it has the pool for itself, and
+ * nothing happens in it but what it waits for.
  */
 #include <errno.h>
 
@@ -16,6 +23,11 @@
 #define TURNS 300
 #define COUNT 500
 #define DEPTH 4
+#define SPAWNED_MOST 40u
+#define LEAVES_PER_LINGER 16u
+#define TURNS_PER_LULL 16u
+#define ALONE_MOST 8u
+#define LULL_LOOK_NS 50000u
 #define CPUS_MOST 6u
 
 static gsync_pool_t *pool;
@@ -25,6 +37,9 @@ static uint64_t submitted, ran, dropped;
 static uint64_t life;
 static uint32_t left;
 static uint32_t closed; /* there will be no other */
+
+static uint32_t lull; /* a guest is alone, or is to be */
+static uint32_t busy; /* guests in their turns */
 
 static void count(uint64_t *counter)
 {
@@ -52,7 +67,7 @@ static void run_loop(bool inside)
 	gsync_loop_options_t options = { torture_draw(8), torture_draw(2) };
 	size_t length = torture_draw(COUNT);
 	uint8_t marks[COUNT] = { 0 };
-	uint32_t outer;
+	struct torture_place outer;
 
 	if (inside)
 		torture_note(TORTURE_LOOPED);
@@ -69,8 +84,19 @@ struct bunch {
 	gsync_group_t group;
 	int depth;
 	bool cancel; /* by one of its tasks */
-	uint32_t runs, drops;
+	uint32_t spawned, runs, drops;
 };
+
+static void be_leaf(void *argument);
+
+static void spawn(struct bunch *bunch)
+{
+	struct torture_place outer = torture_enter(TORTURE_SPAWNS, &bunch->group);
+
+	if (gsync_group_spawn(&bunch->group, be_leaf, bunch) == 0)
+		__atomic_fetch_add(&bunch->spawned, 1u, __ATOMIC_RELAXED);
+	torture_leave(outer);
+}
 
 static void be_leaf(void *argument)
 {
@@ -78,8 +104,12 @@ static void be_leaf(void *argument)
 
 	if (__atomic_fetch_add(&bunch->runs, 1u, __ATOMIC_RELAXED) == 2 && bunch->cancel)
 		gsync_group_cancel(&bunch->group);
+	if (torture_draw(LEAVES_PER_LINGER) == 0)
+		torture_linger();
 	if (torture_draw(4) == 0)
 		act(bunch->depth - 1, true);
+	if (torture_draw(4) == 0 && __atomic_load_n(&bunch->spawned, __ATOMIC_RELAXED) < SPAWNED_MOST)
+		spawn(bunch);
 }
 
 static void count_drop(gsync_task_fn *run, void *argument)
@@ -90,11 +120,11 @@ static void count_drop(gsync_task_fn *run, void *argument)
 		__atomic_fetch_add(&((struct bunch *)argument)->drops, 1u, __ATOMIC_RELAXED);
 }
 
-static void check_bunch(const struct bunch *bunch, int result, uint32_t spawned)
+static void check_bunch(const struct bunch *bunch, int result)
 {
 	if (result != 0 && result != ECANCELED)
 		torture_fail("a wait failed");
-	if (bunch->runs + bunch->drops != spawned)
+	if (bunch->runs + bunch->drops != bunch->spawned)
 		torture_fail("a group lost a task or ran it twice");
 	if (result == 0 && bunch->drops != 0)
 		torture_fail("a task was dropped, and the group not cancelled");
@@ -108,7 +138,8 @@ static void run_group(int depth, bool inside)
 {
 	struct bunch bunch = { .depth = depth, .cancel = torture_draw(8) == 0 };
 	bool cancel = torture_draw(8) == 0, isolated = torture_draw(4) == 0;
-	uint32_t spawned = 0, tasks = torture_draw(20), outer;
+	uint32_t tasks = torture_draw(20);
+	struct torture_place outer;
 	int result;
 
 	if (inside)
@@ -119,19 +150,17 @@ static void run_group(int depth, bool inside)
 	for (uint32_t i = 0; i < tasks; i++) {
 		if (cancel && i == tasks / 2)
 			gsync_group_cancel(&bunch.group);
-		outer = torture_enter(TORTURE_SPAWNS, &bunch.group);
-		spawned += gsync_group_spawn(&bunch.group, be_leaf, &bunch) == 0;
-		torture_leave(outer);
+		spawn(&bunch);
 	}
 	outer = torture_enter(TORTURE_AWAITS_GROUP, &bunch.group);
 	result = gsync_group_wait(&bunch.group);
 	torture_leave(outer);
-	check_bunch(&bunch, result, spawned);
+	check_bunch(&bunch, result);
 }
 
 static void submit(void)
 {
-	uint32_t outer = torture_enter(TORTURE_SUBMITS, pool);
+	struct torture_place outer = torture_enter(TORTURE_SUBMITS, pool);
 	int result = torture_draw(2) ? gsync_pool_submit(pool, count_run, &ran) :
 				       gsync_pool_try_submit(pool, count_run, &ran);
 
@@ -160,6 +189,47 @@ static void act(int depth, bool inside)
 	}
 }
 
+/* ---- lulls */
+
+static void keep_lull(void)
+{
+	while (__atomic_load_n(&lull, __ATOMIC_ACQUIRE) != 0)
+		torture_sleep(LULL_LOOK_NS);
+}
+
+static void end_turn(void)
+{
+	__atomic_fetch_sub(&busy, 1u, __ATOMIC_RELEASE);
+}
+
+static void begin_turn(void)
+{
+	for (;;) {
+		/* Who wants to be alone sees this one, or it sees that there is a lull. */
+		__atomic_fetch_add(&busy, 1u, __ATOMIC_SEQ_CST);
+		if (__atomic_load_n(&lull, __ATOMIC_SEQ_CST) == 0)
+			return;
+		end_turn();
+		keep_lull();
+	}
+}
+
+static void be_alone(void)
+{
+	uint32_t none = 0;
+
+	if (!__atomic_compare_exchange_n(&lull, &none, 1u, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
+		return;
+	while (__atomic_load_n(&busy, __ATOMIC_SEQ_CST) != 0)
+		torture_sleep(LULL_LOOK_NS);
+	for (uint32_t i = 1 + torture_draw(ALONE_MOST); i > 0; i--)
+		act(1, false);
+	torture_note(TORTURE_LULLS);
+	__atomic_store_n(&lull, 0u, __ATOMIC_RELEASE);
+}
+
+/* ---- host and guests */
+
 static void resize(void)
 {
 	if (gsync_profile_set("usable_cpus", 1 + torture_draw(CPUS_MOST)) != 0)
@@ -169,7 +239,11 @@ static void resize(void)
 
 static void shut_down(void)
 {
-	uint32_t outer = torture_enter(TORTURE_SHUTS_DOWN, pool);
+	struct torture_place outer;
+
+	/* It wakes everybody. */
+	keep_lull();
+	outer = torture_enter(TORTURE_SHUTS_DOWN, pool);
 
 	if (gsync_pool_shutdown(pool, torture_draw(2) ? GSYNC_POOL_DROP : GSYNC_POOL_DRAIN) != 0)
 		torture_fail("a shutdown failed");
@@ -178,7 +252,7 @@ static void shut_down(void)
 
 static void destroy(void)
 {
-	uint32_t outer = torture_enter(TORTURE_DESTROYS, pool);
+	struct torture_place outer = torture_enter(TORTURE_DESTROYS, pool);
 
 	if (gsync_pool_destroy(pool) != 0)
 		torture_fail("a pool could not be destroyed");
@@ -234,7 +308,11 @@ static void be_guest(struct torture_actor *self)
 	}
 	self->episode++;
 	for (int i = 0; i < TURNS && !torture_is_over(); i++) {
+		if (torture_draw(TURNS_PER_LULL) == 0)
+			be_alone();
+		begin_turn();
 		act(DEPTH, false);
+		end_turn();
 		if (torture_draw(50) == 0)
 			torture_sleep(TORTURE_MS);
 	}

@@ -512,11 +512,11 @@ expect 1 'write' sh -c '"$0" calibrate --oracle --threads 2 --cs 0 --seconds 0.0
 
 expect 0 '' "$guestsync" torture --help
 expect 0 '' "$guestsync" torture --minutes 0.02 --seed 4711 --threads 4
-[ "$(grep -c ' s  ' "$work/out")" -eq 13 ] && grep -q '^seed 4711: 13 of 13 stages passed$' "$work/out" ||
+[ "$(grep -c ' s  ' "$work/out")" -eq 14 ] && grep -q '^seed 4711: 14 of 14 stages passed$' "$work/out" ||
 	flunk 'torture does not tell of each stage'
 expect 0 '' "$guestsync" torture --minutes 0.01 --locks gsync_oticket,pthread_barrier --json
 holds 'set(d) == set("seed seconds bound_s threads thief stages failed".split()) and d["failed"] == 0 and d["bound_s"] == 10'
-holds '[(s["lock"], s["act"]) for s in d["stages"]] == [("gsync_oticket", a) for a in ("crowd", "line", "ends", "processes")] + [("pthread_barrier", "phases")]'
+holds '[(s["lock"], s["act"]) for s in d["stages"]] == [("gsync_oticket", a) for a in ("crowd", "line", "ends", "processes")] + [("pthread_barrier", a) for a in ("phases", "processes")]'
 holds 'all(s["failure"] is None and s["seconds"] > 0 and s["events"]["threads"] > 0 for s in d["stages"])'
 expect 0 '' "$guestsync" torture --minutes 0.005 --locks pool,pool
 grep -q '1 of 1 stages passed' "$work/out" || flunk 'torture plays the pool twice, or not at all'
@@ -531,7 +531,7 @@ expect 2 'minutes' "$guestsync" torture --minutes 1x
 expect 2 'seed' "$guestsync" torture --seed -1
 expect 2 'threads' "$guestsync" torture --threads 2
 expect 2 'bound' "$guestsync" torture --bound 0
-expect 2 'unknown lock' "$guestsync" torture --locks nonsense
+expect 2 "unknown lock 'nonsense'; known: gsync_spin, .*, gsync_barrier, .*, pool; ours, peers, all\$" "$guestsync" torture --locks nonsense
 expect 2 'empty item' "$guestsync" torture --locks pool,
 expect 2 'stray-word' "$guestsync" torture stray-word
 expect 2 'option' "$guestsync" torture --nonsense

@@ -137,7 +137,7 @@ LOCK(broken_order, "broken_order", true, take, take_timed, release)
 LOCK(broken_end, "broken_end", false, take, take_timed, release_and_count)
 LOCK(broken_timeout, "broken_timeout", false, take, give_up_early, release)
 
-/* ---- a barrier */
+/* ---- barriers */
 
 static int make_barrier(void *barrier, unsigned threads)
 {
@@ -149,19 +149,34 @@ static int end_barrier(void *barrier)
 	return gsync_barrier_destroy(barrier);
 }
 
-static bool pass_at_times(void *barrier, struct bench_node *node)
+static int make_shared_at_times(void *barrier, unsigned threads)
 {
-	(void)node;
-	return !is_time_for_a_fault() && gsync_barrier_wait(barrier) == GSYNC_BARRIER_SERIAL_THREAD;
+	return gsync_barrier_init(barrier, threads, is_time_for_a_fault() ? GSYNC_PROCESS_PRIVATE : GSYNC_PROCESS_SHARED);
 }
 
-const struct bench_barrier broken_barrier = {
-	.name = "broken_barrier",
-	.ours = true,
-	.visible_to_tsan = true,
-	.reports_serial = true,
-	.size = sizeof(gsync_barrier_t),
-	.init = make_barrier,
-	.destroy = end_barrier,
-	.wait = pass_at_times,
-};
+static bool pass(void *barrier, struct bench_node *node)
+{
+	(void)node;
+	return gsync_barrier_wait(barrier) == GSYNC_BARRIER_SERIAL_THREAD;
+}
+
+static bool pass_at_times(void *barrier, struct bench_node *node)
+{
+	return !is_time_for_a_fault() && pass(barrier, node);
+}
+
+#define BARRIER(entry, table_name, shared_by, passed_by)                                                               \
+	const struct bench_barrier entry = {                                                                           \
+		.name = table_name,                                                                                    \
+		.ours = true,                                                                                          \
+		.visible_to_tsan = true,                                                                               \
+		.reports_serial = true,                                                                                \
+		.size = sizeof(gsync_barrier_t),                                                                       \
+		.init = make_barrier,                                                                                  \
+		.init_shared = shared_by,                                                                              \
+		.destroy = end_barrier,                                                                                \
+		.wait = passed_by,                                                                                     \
+	};
+
+BARRIER(broken_barrier, "broken_barrier", NULL, pass_at_times)
+BARRIER(broken_sharing, "broken_sharing", make_shared_at_times, pass)
