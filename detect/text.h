@@ -94,4 +94,10 @@ static inline bool gsync_text_number(const char **text, uint64_t *out)
 	return true;
 }
 
+/* Whether TEXT is such a number and nothing else, blanks included. */
+static inline bool gsync_text_is_number(const char *text, uint64_t *out)
+{
+	return *text >= '0' && *text <= '9' && gsync_text_number(&text, out) && *text == '\0';
+}
+
 #endif
