@@ -7,6 +7,7 @@
 #define GUESTSYNC_DETECT_TEXT_H
 
 #include "detect/facts.h"
+
 #include <errno.h>
 #include <string.h>
 

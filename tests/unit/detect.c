@@ -4,6 +4,7 @@
  * that we do not have.
  */
 #include "tests/unit/fake_machine.h"
+
 #include <limits.h>
 
 static void assert_hypervisor(struct fake *fake, const char *name)

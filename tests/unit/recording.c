@@ -5,6 +5,7 @@
  * number of its line.
  */
 #include "detect/recording.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
