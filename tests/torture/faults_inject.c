@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* How faults.h's faults come about: when, drawn at random, and what the library then sees. */
 #include "tests/torture/faults.h"
 
 #include <errno.h>
