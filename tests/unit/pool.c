@@ -544,6 +544,37 @@ static void shutdown_drains_or_drops(void **state)
 	check_shutdown(GSYNC_POOL_DROP, 0);
 }
 
+static void a_group_whose_tasks_a_shutdown_drops_is_cancelled(void **state)
+{
+	static const gsync_pool_options_t options = { .workers = 2, .dropped = count_dropped };
+	struct gate gates[2] = { { 0, 0 }, { 0, 0 } };
+	gsync_pool_t *pool = make(&options);
+	struct closer closer = { pool, GSYNC_POOL_DROP };
+	gsync_group_t group;
+	uint32_t runs = 0;
+	pthread_t thread;
+
+	(void)state;
+	dropped = 0;
+	gsync_group_init(&group, pool, 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(gsync_pool_submit(pool, stand_at, &gates[i]), 0);
+	for (int i = 0; i < 2; i++)
+		test_until_count(&gates[i].inside, 1);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(gsync_group_spawn(&group, count_up, &runs), 0);
+	thread = test_thread(shut_down, &closer);
+	while (gsync_pool_closing(pool) == GSYNC_OPEN)
+		test_sleep_ms(1);
+	open_gate(&gates[0]);
+	open_gate(&gates[1]);
+	test_join(thread);
+	assert_int_equal(runs, 0);
+	assert_int_equal(dropped, 20);
+	assert_int_equal(gsync_group_wait(&group), ECANCELED);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
+}
+
 /* A thread that spawns into a group, on one CPU, so that each task runs at once, while the pool is shut down. */
 struct spawner {
 	gsync_pool_t *pool;
@@ -894,6 +925,7 @@ int main(void)
 		cmocka_unit_test_setup(an_isolated_waiter_is_woken_for_a_task_that_it_could_not_steal, four_cpus),
 		cmocka_unit_test_setup(what_a_cancelled_group_has_not_begun_is_dropped, four_cpus),
 		cmocka_unit_test_setup(shutdown_drains_or_drops, four_cpus),
+		cmocka_unit_test_setup(a_group_whose_tasks_a_shutdown_drops_is_cancelled, four_cpus),
 		cmocka_unit_test_setup(whoever_waits_learns_that_a_task_was_dropped, four_cpus),
 		cmocka_unit_test_setup(a_task_cannot_shut_its_pool_down, four_cpus),
 		cmocka_unit_test_setup(what_tasks_submit_while_the_pool_drains_runs, four_cpus),

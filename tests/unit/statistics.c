@@ -563,9 +563,9 @@ static void who_helps_in_a_loop_is_counted(void **state)
 	assert_int_equal(of_process().pool.helped - before.helped, pthread_equal(at[0], at[1]) ? 0 : 1);
 }
 
-/* ---- the table at exit; this program itself, with another task */
+/* ---- what a process says or finds that is told SETTING; this program itself, with another task */
 
-static int take_and_exit(void)
+static void take_and_exit(void)
 {
 	gsync_oticket_t lock = GSYNC_OTICKET_INIT;
 
@@ -576,8 +576,59 @@ static int take_and_exit(void)
 	exit(0);
 }
 
-/* What a process says on stderr in the end that is told SETTING. */
-static void run_with(const char *setting, char *said, size_t size)
+static void do_nothing(void *unused)
+{
+	(void)unused;
+}
+
+static void spawn_and_exit(void)
+{
+	gsync_group_t group = GSYNC_GROUP_INIT;
+
+	/* With one CPU tasks run at once, and are none. */
+	gsync_profile_set("usable_cpus", 2);
+	for (int i = 0; i < 3; i++)
+		gsync_group_spawn(&group, do_nothing, NULL);
+	exit(gsync_group_wait(&group));
+}
+
+/* Where all keys are somebody's. */
+static void start_in_vain(void)
+{
+	gsync_mutex_t lock = GSYNC_MUTEX_INIT;
+	gsync_statistics_t counted;
+	pthread_key_t key;
+	bool refused;
+
+	while (pthread_key_create(&key, NULL) == 0) {
+		/* one more */
+	}
+	refused = gsync_statistics_start() == EAGAIN && gsync_statistics_start() == EAGAIN;
+	gsync_mutex_lock(&lock);
+	gsync_mutex_unlock(&lock);
+	gsync_statistics_of_process(&counted, sizeof(counted));
+	exit(refused && counted.mutex.acquired == 0 ? 0 : 1);
+}
+
+static const struct task {
+	const char *name;
+	void (*run)(void);
+} tasks[] = {
+	{ "take", take_and_exit },
+	{ "spawn", spawn_and_exit },
+	{ "start", start_in_vain },
+};
+
+static int run_task(const char *name)
+{
+	for (size_t i = 0; i < sizeof(tasks) / sizeof(tasks[0]); i++)
+		if (strcmp(tasks[i].name, name) == 0)
+			tasks[i].run();
+	return 1;
+}
+
+/* It succeeds; SAID is what stood on its stderr in the end. */
+static void run_with(const char *setting, const char *task, char *said, size_t size)
 {
 	size_t length = 0;
 	ssize_t more;
@@ -594,7 +645,7 @@ static void run_with(const char *setting, char *said, size_t size)
 		unsetenv("GUESTSYNC_STATS");
 		if (setting)
 			setenv("GUESTSYNC_STATS", setting, 1);
-		execl("/proc/self/exe", "test_statistics", "take", (char *)NULL);
+		execl("/proc/self/exe", "test_statistics", task, (char *)NULL);
 		_exit(1);
 	}
 	close(ends[1]);
@@ -612,7 +663,7 @@ static void the_environment_asks_for_a_table(void **state)
 	const char *row;
 
 	(void)state;
-	run_with("1", said, sizeof(said));
+	run_with("1", "take", said, sizeof(said));
 	assert_memory_equal(said, "guestsync: statistics of ", 25);
 	row = strstr(said, "\n  oticket ");
 	assert_non_null(row);
@@ -621,12 +672,24 @@ static void the_environment_asks_for_a_table(void **state)
 	assert_int_equal(contended, 0);
 	assert_null(strstr(said, "mutex"));
 	assert_null(strstr(said, "pool"));
-	run_with("0", said, sizeof(said));
+	run_with("0", "take", said, sizeof(said));
 	assert_string_equal(said, "");
-	run_with(NULL, said, sizeof(said));
+	run_with(NULL, "take", said, sizeof(said));
 	assert_string_equal(said, "");
-	run_with("2", said, sizeof(said));
+	run_with("2", "take", said, sizeof(said));
 	assert_string_equal(said, "guestsync: GUESTSYNC_STATS=2: not a whole number from 0 to 1; the default stays\n");
+	run_with("1", "spawn", said, sizeof(said));
+	assert_non_null(strstr(said, "\n  pool     3 tasks, "));
+	assert_null(strstr(said, "oticket"));
+}
+
+static void without_a_key_nothing_is_counted(void **state)
+{
+	char said[4096];
+
+	(void)state;
+	run_with(NULL, "start", said, sizeof(said));
+	assert_string_equal(said, "");
 }
 
 int main(int count, char **arguments)
@@ -645,10 +708,10 @@ int main(int count, char **arguments)
 		cmocka_unit_test(a_stolen_task_is_counted),
 		cmocka_unit_test(who_helps_in_a_loop_is_counted),
 		cmocka_unit_test(the_environment_asks_for_a_table),
+		cmocka_unit_test(without_a_key_nothing_is_counted),
 	};
 
 	if (count > 1)
-		return take_and_exit();
-	(void)arguments;
+		return run_task(arguments[1]);
 	return cmocka_run_group_tests(tests, counting, NULL);
 }
