@@ -174,7 +174,7 @@ static uint64_t cpu_ns_of_workers(const gsync_pool_t *pool)
 
 		assert_int_equal(pthread_getcpuclockid(pool->workers[i].thread, &clock), 0);
 		clock_gettime(clock, &time);
-		sum += (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+		sum += gsync_timespec_ns(&time);
 	}
 	return sum;
 }

@@ -2,6 +2,7 @@
 /* Statistics: each number is exact where it is known what happens, whoever has ended or forked; off, nothing is counted. */
 #include "tests/unit/support.h"
 
+#include "detect/clock.h"
 #include "primitives/tally.h"
 
 #include <guestsync/guestsync.h>
@@ -236,14 +237,6 @@ struct sleeper {
 	gsync_statistics_waits_t counted; /* by itself */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void *sleep_for_lock(void *argument)
 {
 	struct sleeper *self = argument;
@@ -278,7 +271,7 @@ static void who_sleeps_and_who_wakes_is_counted(void **state)
 	for (const struct kind *kind = kinds; kind < kinds + KIND_COUNT; kind++) {
 		gsync_statistics_waits_t before = now_of(kind), own = own_of(kind);
 		struct sleeper sleeper = { .kind = kind };
-		uint64_t began = now_ns(), asleep;
+		uint64_t began = gsync_monotonic_ns(), asleep;
 		pthread_t thread;
 		union storage lock;
 
@@ -290,15 +283,15 @@ static void who_sleeps_and_who_wakes_is_counted(void **state)
 			test_sleep_ms(1);
 		until_asleep(&sleeper.thread);
 		assert_since(&before, now_of(kind), 1, 0, 0, 0, 0);
-		asleep = now_ns();
+		asleep = gsync_monotonic_ns();
 		test_sleep_ms(5);
-		asleep = now_ns() - asleep;
+		asleep = gsync_monotonic_ns() - asleep;
 		kind->unlock(&lock);
 		test_join(thread);
 		assert_since(&before, now_of(kind), 2, 0, 1, 0, 1);
 		assert_since(&own, own_of(kind), 1, 0, 0, 0, 1);
 		assert_since(&(gsync_statistics_waits_t){ 0 }, sleeper.counted, 1, 0, 1, 0, 0);
-		assert_in_range(sleeper.counted.longest_wait_ns, asleep, now_ns() - began);
+		assert_in_range(sleeper.counted.longest_wait_ns, asleep, gsync_monotonic_ns() - began);
 		assert_true(now_of(kind).longest_wait_ns >= sleeper.counted.longest_wait_ns);
 	}
 }
