@@ -794,32 +794,38 @@ static void a_bound_is_no_peer_but_compared_with_its_lock(void **state)
 }
 
 /* A run of one lock, measured in each scenario. */
-static void fill_scenarios(struct bench_run *run, const struct bench_settings *settings, struct bench_cell cells[4])
+struct disturbed {
+	struct bench_settings settings;
+	struct bench_cell cells[4];
+	struct bench_run run;
+};
+
+static struct disturbed *fill_scenarios(void)
 {
-	*run = (struct bench_run){
-		.settings = settings, .cpus = { .count = 2 }, .usable_cpus = 2, .cells = cells, .count = 4
+	static struct disturbed all;
+
+	all = (struct disturbed){
+		.settings = { .rounds = 2 },
+		.run = { .settings = &all.settings, .cpus = { .count = 2 }, .usable_cpus = 2, .cells = all.cells, .count = 4 },
 	};
-	memset(cells, 0, 4 * sizeof(cells[0]));
-	fill(&cells[0], BENCH_PLAIN, &bench_gsync_mutex, 40, 40);
-	fill(&cells[1], BENCH_HOGS, &bench_gsync_mutex, 20, 20);
-	fill(&cells[2], BENCH_STEAL, &bench_gsync_mutex, 20, 20);
-	fill(&cells[3], BENCH_OC, &bench_gsync_mutex, 10, 10);
-	cells[2].median.stolen_share = 0.4;
+	fill(&all.cells[0], BENCH_PLAIN, &bench_gsync_mutex, 40, 40);
+	fill(&all.cells[1], BENCH_HOGS, &bench_gsync_mutex, 20, 20);
+	fill(&all.cells[2], BENCH_STEAL, &bench_gsync_mutex, 20, 20);
+	fill(&all.cells[3], BENCH_OC, &bench_gsync_mutex, 10, 10);
+	all.cells[2].median.stolen_share = 0.4;
+	return &all;
 }
 
 static void effects_against_plain_are_as_computed_by_hand(void **state)
 {
-	static struct bench_cell cells[4];
-	struct bench_settings settings = { .rounds = 2 };
+	struct disturbed *all = fill_scenarios();
 	struct bench_effects effects;
-	struct bench_run run;
 
 	(void)state;
-	fill_scenarios(&run, &settings, cells);
-	assert_false(bench_cell_effects(&run, &cells[0], &effects));
+	assert_false(bench_cell_effects(&all->run, &all->cells[0], &effects));
 
 	/* 4 threads and 2 hogs on 2 CPUs: 4/3 CPUs; twice the CPU time, twice the time on 2/3 of the CPUs. */
-	assert_true(bench_cell_effects(&run, &cells[1], &effects));
+	assert_true(bench_cell_effects(&all->run, &all->cells[1], &effects));
 	assert_close(effects.cpus_plain, 2);
 	assert_close(effects.cpus, 4.0 / 3);
 	assert_close(effects.resource, 1);
@@ -827,44 +833,41 @@ static void effects_against_plain_are_as_computed_by_hand(void **state)
 	assert_close(effects.impact, 4.0 / 3 / 2);
 
 	/* Two CPUs of which 0.4 is stolen: 1.2 CPUs. */
-	assert_true(bench_cell_effects(&run, &cells[2], &effects));
+	assert_true(bench_cell_effects(&all->run, &all->cells[2], &effects));
 	assert_close(effects.cpus, 1.2);
 	assert_close(effects.time, 2 * 0.6 - 1);
 
 	/* Half of the CPUs: four times the CPU time, four times the time on half of them. */
-	assert_true(bench_cell_effects(&run, &cells[3], &effects));
+	assert_true(bench_cell_effects(&all->run, &all->cells[3], &effects));
 	assert_close(effects.cpus, 1);
 	assert_close(effects.resource, 3);
 	assert_close(effects.time, 4.0 / 2 - 1);
 	assert_close(effects.impact, 2.0 / 4);
 
 	/* Without plain, and in a ramp, there are none. */
-	settings.ramp = true;
-	assert_false(bench_cell_effects(&run, &cells[3], &effects));
-	settings.ramp = false;
-	run.cells = &cells[1];
-	run.count = 3;
-	assert_false(bench_cell_effects(&run, &cells[3], &effects));
+	all->settings.ramp = true;
+	assert_false(bench_cell_effects(&all->run, &all->cells[3], &effects));
+	all->settings.ramp = false;
+	all->run.cells = &all->cells[1];
+	all->run.count = 3;
+	assert_false(bench_cell_effects(&all->run, &all->cells[3], &effects));
 }
 
 /* It meets one hog there, and can lose that one CPU only. */
 static void a_bound_has_one_cpu(void **state)
 {
-	static struct bench_cell cells[4];
-	struct bench_settings settings = { .rounds = 2 };
+	struct disturbed *all = fill_scenarios();
 	struct bench_effects effects;
-	struct bench_run run;
 
 	(void)state;
-	fill_scenarios(&run, &settings, cells);
 	for (size_t i = 0; i < 4; i++)
-		cells[i].bound = true;
-	assert_true(bench_cell_effects(&run, &cells[1], &effects));
+		all->cells[i].bound = true;
+	assert_true(bench_cell_effects(&all->run, &all->cells[1], &effects));
 	assert_close(effects.cpus_plain, 1);
 	assert_close(effects.cpus, 4.0 / 5);
-	assert_true(bench_cell_effects(&run, &cells[2], &effects));
+	assert_true(bench_cell_effects(&all->run, &all->cells[2], &effects));
 	assert_close(effects.cpus, 0.6);
-	assert_true(bench_cell_effects(&run, &cells[3], &effects));
+	assert_true(bench_cell_effects(&all->run, &all->cells[3], &effects));
 	assert_close(effects.cpus, 0.5);
 }
 
