@@ -45,7 +45,7 @@ static uint64_t cpu_time(const struct bench_stage *stage)
 		clockid_t clock;
 
 		if (pthread_getcpuclockid(stage->workers[i].thread, &clock) == 0 && clock_gettime(clock, &time) == 0)
-			sum += (uint64_t)time.tv_sec * NS_PER_S + (uint64_t)time.tv_nsec;
+			sum += gsync_timespec_ns(&time);
 	}
 	return sum;
 }

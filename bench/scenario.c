@@ -33,7 +33,7 @@ struct bench_stealer {
 
 static uint64_t between(uint64_t least, uint64_t most, uint64_t *random)
 {
-	return least + (bench_random(random) >> 33) % (most - least + 1);
+	return least + bench_random_below(random, most - least + 1);
 }
 
 static _Noreturn void be_a_hog(void)

@@ -16,6 +16,7 @@
 #include "bench/report_facts.h"
 #include "cli/bench_options.h"
 #include "cli/cli.h"
+#include "cli/json.h"
 #include "cli/machine.h"
 #include "cli/measuring.h"
 #include "cli/progress.h"
@@ -140,18 +141,6 @@ static int open_files(struct files *files, const struct cli_bench_options *optio
 	return 0;
 }
 
-static int write_json(const struct subject *subject, FILE *out)
-{
-	json_t *report = bench_report_json(subject->run, json_incref(subject->machine));
-
-	if (report == NULL)
-		return -1;
-	json_dumpf(report, out, CLI_JSON_FLAGS);
-	fputc('\n', out);
-	json_decref(report);
-	return 0;
-}
-
 static void write_table(const struct subject *subject, FILE *out)
 {
 	struct bench_fact facts[BENCH_FACTS_MAX];
@@ -178,7 +167,7 @@ static int write_report(const struct subject *subject, enum cli_format format, F
 		write_table(subject, out);
 		break;
 	case CLI_FORMAT_JSON:
-		result = write_json(subject, out);
+		result = cli_json_write(bench_report_json(subject->run, json_incref(subject->machine)), out);
 		break;
 	case CLI_FORMAT_CSV:
 		bench_report_csv(subject->run, out);

@@ -13,6 +13,7 @@
 #include "bench/statistics.h"
 #include "bench/wake.h"
 #include "cli/cli.h"
+#include "cli/json.h"
 #include "cli/machine.h"
 #include "cli/measuring.h"
 #include "cli/options.h"
@@ -264,26 +265,15 @@ static json_t *counter_json(const struct report *report)
 static int print_json(const struct report *report)
 {
 	struct gsync_profile profile;
-	json_t *object;
 
 	gsync_profile_of_process(&profile, NULL);
-	object = json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "machine",
-			   cli_machine_json(&report->facts, gsync_calibration_of_process(), &profile), "pause_ns",
-			   value_json(&report->pause), "wake_ns", value_json(&report->wake), "counter_mhz",
-			   counter_json(report), "cross_cpu_wake_ns",
-			   report->cross_cpu.value > 0 ? value_json(&report->cross_cpu) : json_null(), "same_cpu_wake_ns",
-			   value_json(&report->same_cpu), "yield_ns", value_json(&report->yield), "futex_wake_ns",
-			   value_json(&report->futex_wake));
-
-	if (!object) {
-		fputs("guestsync: not enough memory\n", stderr);
-		return CLI_FAILED;
-	}
-	/* A failed write is reported by main, for all commands alike. */
-	json_dumpf(object, stdout, CLI_JSON_FLAGS);
-	fputc('\n', stdout);
-	json_decref(object);
-	return CLI_OK;
+	return cli_json_print(json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "machine",
+		cli_machine_json(&report->facts, gsync_calibration_of_process(), &profile), "pause_ns",
+		value_json(&report->pause), "wake_ns", value_json(&report->wake), "counter_mhz", counter_json(report),
+		"cross_cpu_wake_ns", report->cross_cpu.value > 0 ? value_json(&report->cross_cpu) : json_null(),
+		"same_cpu_wake_ns", value_json(&report->same_cpu), "yield_ns", value_json(&report->yield),
+		"futex_wake_ns", value_json(&report->futex_wake)));
 }
 
 /* ---- for people */

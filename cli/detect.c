@@ -3,40 +3,38 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/json.h"
 #include "cli/machine.h"
 #include "cli/measuring.h"
 #include "cli/options.h"
 #include "cli/recording.h"
 
+static const char help[] =
+	"Usage: guestsync detect [--explain] [--json] [--replay FILE [--check]]\n"
+	"       guestsync detect --record FILE [--note TEXT]\n"
+	"Says what machine this is, and how long a waiter should spin on it before it\n"
+	"sleeps. Measures for a few milliseconds; needs no root.\n\n"
+	"  --explain      why each threshold is what it is, and how to set another\n"
+	"  --json         for programs: one JSON object; null = unknown, or no such limit\n"
+	"  --record FILE  write down everything that is read here into FILE, whole or not\n"
+	"                 at all, instead of a report; \"-\" = standard output\n"
+	"  --note TEXT    with --record: a word about the machine\n"
+	"  --replay FILE  report of a recorded machine instead of this one; \"-\" =\n"
+	"                 standard input\n"
+	"  --check        with --replay: report only where detection answers otherwise\n"
+	"                 than the recording's \"expect\" lines say; exit status 1 if it does\n"
+	"  --help         this text\n\n"
+	"A recording is a text that you can read before you give it away. It holds the\n"
+	"firmware's names of the machine, the kind of its CPUs, how busy they are, the\n"
+	"kernel's release, the names of this process's control groups (which may name\n"
+	"users, services, pods and containers) and where control groups are mounted. Of\n"
+	"process 1's environment it keeps only the variable \"container\", of the mounts\n"
+	"only those of control groups, and nothing of users.\n";
+
 struct request {
 	bool json, explain, check;
 	const char *record, *replay, *note; /* NULL = not said */
 };
-
-static void print_help(void)
-{
-	fputs("Usage: guestsync detect [--explain] [--json] [--replay FILE [--check]]\n"
-	      "       guestsync detect --record FILE [--note TEXT]\n"
-	      "Says what machine this is, and how long a waiter should spin on it before it\n"
-	      "sleeps. Measures for a few milliseconds; needs no root.\n\n"
-	      "  --explain      why each threshold is what it is, and how to set another\n"
-	      "  --json         for programs: one JSON object; null = unknown, or no such limit\n"
-	      "  --record FILE  write down everything that is read here into FILE, whole or not\n"
-	      "                 at all, instead of a report; \"-\" = standard output\n"
-	      "  --note TEXT    with --record: a word about the machine\n"
-	      "  --replay FILE  report of a recorded machine instead of this one; \"-\" =\n"
-	      "                 standard input\n"
-	      "  --check        with --replay: report only where detection answers otherwise\n"
-	      "                 than the recording's \"expect\" lines say; exit status 1 if it does\n"
-	      "  --help         this text\n\n"
-	      "A recording is a text that you can read before you give it away. It holds the\n"
-	      "firmware's names of the machine, the kind of its CPUs, how busy they are, the\n"
-	      "kernel's release, the names of this process's control groups (which may name\n"
-	      "users, services, pods and containers) and where control groups are mounted. Of\n"
-	      "process 1's environment it keeps only the variable \"container\", of the mounts\n"
-	      "only those of control groups, and nothing of users.\n",
-	      stdout);
-}
 
 /* What is to be reported. RECORDING is where it comes from; NULL = this machine. */
 struct report {
@@ -55,15 +53,7 @@ static int print_json(const struct report *report)
 		json_object_set_new(machine, "replay", cli_recording_json(report->recording));
 	if (machine && report->reasons)
 		json_object_set_new(machine, "explain", cli_explain_json(report->profile, report->reasons));
-	if (!machine) {
-		fputs("guestsync: not enough memory\n", stderr);
-		return CLI_FAILED;
-	}
-	/* A failed write is reported by main, for all commands alike. */
-	json_dumpf(machine, stdout, CLI_JSON_FLAGS);
-	fputc('\n', stdout);
-	json_decref(machine);
-	return CLI_OK;
+	return cli_json_print(machine);
 }
 
 static int print_report(const struct report *report, bool json)
@@ -181,7 +171,7 @@ int cli_detect(int argc, char **argv)
 		return CLI_USAGE;
 	}
 	if (wants_help) {
-		print_help();
+		fputs(help, stdout);
 		return CLI_OK;
 	}
 	return fulfil(&request);

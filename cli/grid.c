@@ -33,9 +33,8 @@ int cli_for_each_item(const char *option, const char *text,
 	return result;
 }
 
-/* A whole number from LEAST to MOST, in digits only. */
 int cli_parse_number(const char *what, const char *text, uint64_t least, uint64_t most, uint64_t *number,
-			struct bench_error *error)
+		     struct bench_error *error)
 {
 	unsigned long long value;
 
@@ -326,7 +325,7 @@ static int pair_loads(struct bench_settings *settings, const struct numbers *cs,
 }
 
 int cli_grid_loads(struct bench_settings *settings, const char *cs_list, const char *think_list,
-			struct bench_error *error)
+		   struct bench_error *error)
 {
 	struct numbers cs = { .what = "a critical section (ns)", .most = DURATION_MAX_NS };
 	struct numbers think = { .what = "a think time (ns)", .most = DURATION_MAX_NS };

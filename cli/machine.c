@@ -4,6 +4,7 @@
  * Both are rounded to what the measurements are worth.
  */
 #include "cli/machine.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -24,6 +25,8 @@ static const struct bit_word kvm_features[] = {
 };
 
 static const struct bit_word kvm_hints[] = { { 0, "realtime" }, { 0, NULL } };
+
+/* ---- for programs */
 
 /* A number to the nearest 1/STEPS, or null where it is not KNOWN. */
 static json_t *number(double value, double steps, bool known)
@@ -157,6 +160,8 @@ json_t *cli_machine_json(const struct gsync_facts *facts, const struct gsync_cal
 			 "trusted", calibration->counter_trusted, "why", calibration->counter_why,
 			 "profile", profile_json(profile));
 }
+
+/* ---- for people */
 
 static void print_words(FILE *out, const char *label, uint32_t bits, const struct bit_word *table)
 {

@@ -5,11 +5,9 @@
 
 #include "detect/facts.h"
 #include "detect/tuning.h"
+
 #include <jansson.h>
 #include <stdio.h>
-
-/* Flags for json_dumpf: the numbers are rounded already, and need no more digits than these. */
-#define CLI_JSON_FLAGS (JSON_INDENT(2) | JSON_REAL_PRECISION(12))
 
 /*
  * A new reference, or NULL when memory runs out. Unknown values are null, and

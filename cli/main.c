@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* guestsync COMMAND: finds the subcommand, and makes sure that what it printed has arrived. */
 #include "cli/cli.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <guestsync/base.h>

@@ -19,6 +19,7 @@
 #include "bench/table.h"
 #include "cli/cli.h"
 #include "cli/grid.h"
+#include "cli/json.h"
 #include "cli/machine.h"
 #include "cli/measuring.h"
 #include "cli/options.h"
@@ -224,12 +225,7 @@ static int write_json(const struct bench_oracle *oracle, const struct gsync_fact
 	json_t *report = json_pack("{s:o, s:o, s:o, s:o}", "machine", machine, "settings", settings_json(oracle), "cells",
 				   cells_json(oracle), "summary", summary_json(oracle));
 
-	if (report == NULL)
-		return -1;
-	json_dumpf(report, out, CLI_JSON_FLAGS);
-	fputc('\n', out);
-	json_decref(report);
-	return 0;
+	return cli_json_write(report, out);
 }
 
 /* ---- the report for people */

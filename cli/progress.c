@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/progress.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>

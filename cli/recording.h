@@ -4,6 +4,7 @@
 #define GUESTSYNC_CLI_RECORDING_H
 
 #include "detect/recording.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 

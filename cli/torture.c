@@ -16,7 +16,7 @@
 #include "bench/report.h"
 #include "cli/cli.h"
 #include "cli/grid.h"
-#include "cli/machine.h"
+#include "cli/json.h"
 #include "cli/measuring.h"
 #include "cli/options.h"
 #include "cli/progress.h"
@@ -269,15 +269,11 @@ static int say_end(const struct run *run)
 			   bench_json_number(options->plan.seconds), "bound_s",
 			   bench_json_number(options->plan.bound_s), "threads", (int)options->plan.threads, "thief",
 			   run->thief, "stages", run->reports, "failed", (json_int_t)run->failed);
-	if (report == NULL || json_array_size(run->reports) != run->done) {
+	if (json_array_size(run->reports) != run->done) {
 		json_decref(report);
-		fputs("guestsync: not enough memory for the report\n", stderr);
-		return CLI_FAILED;
+		report = NULL;
 	}
-	json_dumpf(report, stdout, CLI_JSON_FLAGS);
-	putchar('\n');
-	json_decref(report);
-	return run->failed == 0 ? CLI_OK : CLI_FAILED;
+	return cli_json_print(report) == CLI_OK && run->failed == 0 ? CLI_OK : CLI_FAILED;
 }
 
 static void show_progress(void *context, const struct torture_stage *stage, double seconds)
@@ -322,7 +318,7 @@ static int play_all(struct run *run, const struct torture_plan *plan, struct ben
 
 				if (!torture_suits(*act, &run->subjects[i]))
 					continue;
-				stage.thief = run->thief && (bench_random(&random) >> 33) % STAGES_PER_THIEF == 0;
+				stage.thief = run->thief && bench_random_below(&random, STAGES_PER_THIEF) == 0;
 				status = play_stage(run, &stage, plan, error);
 			}
 	return status;

@@ -110,7 +110,7 @@ uint32_t torture_draw(uint32_t below)
 
 	if (*random == 0)
 		*random = torture_board->seed ^ (__atomic_add_fetch(&others, 1u, __ATOMIC_RELAXED) * 0x9e3779b97f4a7c15u);
-	return (uint32_t)(bench_random(random) >> 33) % below;
+	return (uint32_t)bench_random_below(random, below);
 }
 
 void torture_sleep(uint64_t ns)

@@ -211,7 +211,7 @@ static void look_at_clock(struct watch *watch)
 
 static uint32_t draw(struct watch *watch, uint32_t below)
 {
-	return (uint32_t)(bench_random(&watch->random) >> 33) % below;
+	return (uint32_t)bench_random_below(&watch->random, below);
 }
 
 static void stop_or_continue(struct watch *watch)

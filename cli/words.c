@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The machine in plain sentences, for somebody who has never heard of steal or PAUSE. */
 #include "cli/machine.h"
+
 #include <string.h>
 
 #define STEAL_WORTH_A_WORD 1.0 /* percent */

@@ -39,7 +39,7 @@ static pid_t parse_tid(const char *name)
 {
 	uint64_t tid;
 
-	return gsync_text_number(&name, &tid) && *name == '\0' && tid <= INT_MAX ? (pid_t)tid : 0;
+	return gsync_text_is_number(name, &tid) && tid <= INT_MAX ? (pid_t)tid : 0;
 }
 
 /* Not opendir: that allocates. */

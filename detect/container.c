@@ -9,6 +9,7 @@
  */
 #include "detect/facts.h"
 #include "detect/text.h"
+
 #include <stdio.h>
 
 #define ENVIRONMENT_SIZE 16384 /* of process 1; a container's own is short, and comes first */

@@ -21,6 +21,7 @@
  */
 #include "detect/facts.h"
 #include "detect/text.h"
+
 #include <stdio.h>
 
 #define SIGNATURE_SIZE 12

@@ -9,6 +9,8 @@
  */
 #include "detect/override.h"
 
+#include "detect/text.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -59,18 +61,6 @@ static __attribute__((format(printf, 2, 3))) void complain(int complaints, const
 		return; /* nobody to tell */
 }
 
-/* A whole decimal number and nothing else. */
-static bool parse(const char *text, uint64_t *out)
-{
-	size_t digits = strspn(text, "0123456789");
-
-	if (digits == 0 || digits > 18 || text[digits] != '\0')
-		return false;
-	for (*out = 0; *text; text++)
-		*out = *out * 10 + (uint64_t)(*text - '0');
-	return true;
-}
-
 static bool in_bounds(const struct gsync_threshold *threshold, uint64_t value)
 {
 	return value >= threshold->least && value <= threshold->most;
@@ -78,7 +68,7 @@ static bool in_bounds(const struct gsync_threshold *threshold, uint64_t value)
 
 static bool take(const char *variable, const char *text, uint32_t least, uint32_t most, int complaints, uint64_t *value)
 {
-	if (parse(text, value) && *value >= least && *value <= most)
+	if (gsync_text_is_number(text, value) && *value >= least && *value <= most)
 		return true;
 	complain(complaints, "guestsync: %s=%.*s: not a whole number from %u to %u; the default stays\n", variable,
 		 LONGEST_SHOWN, text, least, most);

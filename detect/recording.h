@@ -44,6 +44,7 @@
 
 #include "detect/facts.h"
 #include "detect/profile.h"
+
 #include <stdio.h>
 
 enum gsync_origin {

@@ -60,9 +60,7 @@ static bool read_hex(const char **text, uint32_t *out)
 
 static bool read_count(const char *text, uint64_t max, uint64_t *out)
 {
-	bool is_number = *text >= '0' && *text <= '9' && gsync_text_number(&text, out) && *text == '\0';
-
-	return is_number && *out >= 1 && *out <= max;
+	return gsync_text_is_number(text, out) && *out >= 1 && *out <= max;
 }
 
 /* Thousandths, so that what was written is read as the same number. */

@@ -7,6 +7,7 @@
 #define GUESTSYNC_DETECT_RECORDING_TEXT_H
 
 #include "detect/recording.h"
+
 #include <errno.h>
 #include <stddef.h>
 

@@ -10,6 +10,7 @@
 #include "detect/affinity.h"
 #include "detect/manners.h"
 #include "detect/source.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>

@@ -7,6 +7,7 @@
 #define GUESTSYNC_DETECT_TEXT_H
 
 #include "detect/facts.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -92,6 +93,12 @@ static inline bool gsync_text_number(const char **text, uint64_t *out)
 	for (*text = at + digits; at < *text; at++)
 		*out = *out * 10 + (uint64_t)(*at - '0');
 	return true;
+}
+
+/* Whether TEXT is such a number and nothing else, blanks included. */
+static inline bool gsync_text_is_number(const char *text, uint64_t *out)
+{
+	return *text >= '0' && *text <= '9' && gsync_text_number(&text, out) && *text == '\0';
 }
 
 #endif

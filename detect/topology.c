@@ -15,6 +15,7 @@
  * runs in a child process, whose end, whatever it is, does no harm here.
  */
 #include "detect/source.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <hwloc.h>

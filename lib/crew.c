@@ -206,11 +206,16 @@ static bool may_start(const gsync_pool_t *pool, uint32_t capacity)
 
 /* ---- calling */
 
-static void announce(gsync_pool_t *pool, int count, uint32_t channels)
+/* Before a wake-up. Who reads the new number sees why it changed. */
+static void change_event(gsync_pool_t *pool)
 {
-	/* Release: who reads the new number sees why it changed. */
 	__atomic_fetch_add(&pool->event, 1u, __ATOMIC_SEQ_CST);
 	gsync_wakes_for(GSYNC_KIND_POOL_);
+}
+
+static void announce(gsync_pool_t *pool, int count, uint32_t channels)
+{
+	change_event(pool);
 	gsync_futex_wake(&pool->event, count, channels, false);
 }
 
@@ -218,8 +223,7 @@ static void wake_one(gsync_pool_t *pool)
 {
 	const struct gsync_worker *chosen = gsync_steer(pool);
 
-	__atomic_fetch_add(&pool->event, 1u, __ATOMIC_SEQ_CST);
-	gsync_wakes_for(GSYNC_KIND_POOL_);
+	change_event(pool);
 	if (chosen && gsync_futex_wake(&pool->event, 1, call_channels(chosen), false) > 0)
 		return;
 	if (gsync_futex_wake(&pool->event, 1, CALL_CHANNELS, false) == 0)

@@ -136,8 +136,7 @@ static uint64_t bit_of(const gsync_pool_t *pool, const struct gsync_post *post)
 /* Ranges that may hold something: those of all workers there are, and those that were filled for others to come. */
 static uint32_t count_ranges(const gsync_pool_t *pool, const struct gsync_post *post)
 {
-	/* Acquire: a worker that is counted has been set up. */
-	uint32_t started = __atomic_load_n(&pool->started, __ATOMIC_ACQUIRE);
+	uint32_t started = gsync_pool_started(pool);
 
 	return started > post->spread ? started : post->spread;
 }

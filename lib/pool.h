@@ -222,6 +222,13 @@ static inline bool gsync_pool_counts_self(const gsync_pool_t *pool)
 /* With how many threads it works now, a foreign caller of a loop included. */
 uint32_t gsync_pool_capacity(const gsync_pool_t *pool, const struct gsync_tuning *tuning);
 
+/* How many threads it has started. */
+static inline uint32_t gsync_pool_started(const gsync_pool_t *pool)
+{
+	/* Acquire: a worker that is counted has been set up. */
+	return __atomic_load_n(&pool->started, __ATOMIC_ACQUIRE);
+}
+
 static inline uint32_t gsync_pool_closing(const gsync_pool_t *pool)
 {
 	/* Acquire: whoever sees it closed sees what the closing thread did before. */

@@ -189,8 +189,7 @@ static void steer(struct gsync_bed *bed, const struct gsync_cpu_mask *places, ui
 
 struct gsync_worker *gsync_steer(gsync_pool_t *pool)
 {
-	/* Acquire: a worker that is counted has been set up. */
-	uint32_t started = __atomic_load_n(&pool->started, __ATOMIC_ACQUIRE);
+	uint32_t started = gsync_pool_started(pool);
 	struct gsync_manners manners = gsync_manners_keep();
 	uint32_t here = (uint32_t)sched_getcpu();
 	struct gsync_cpu_mask places;

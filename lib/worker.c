@@ -15,17 +15,11 @@
 #define TAKEN_AT_ONCE 16u
 #define QUEUE_TURN 64u /* so often the queue comes before the own tasks */
 
-static uint32_t started(const gsync_pool_t *pool)
-{
-	/* Acquire: a worker that is counted has been set up. */
-	return __atomic_load_n(&pool->started, __ATOMIC_ACQUIRE);
-}
-
 bool gsync_work_is_visible(const gsync_pool_t *pool)
 {
 	if (gsync_loop_is_visible(pool) || gsync_queue_has_tasks(&pool->queue))
 		return true;
-	for (uint32_t i = 0, count = started(pool); i < count; i++)
+	for (uint32_t i = 0, count = gsync_pool_started(pool); i < count; i++)
 		if (gsync_deque_has_tasks(&pool->workers[i].deque))
 			return true;
 	return false;
@@ -36,7 +30,7 @@ bool gsync_work_is_visible(const gsync_pool_t *pool)
 static bool steal_within(gsync_pool_t *pool, uint32_t first, uint32_t cpu, uint32_t distance,
 			 const gsync_group_t *group, struct gsync_task *task)
 {
-	for (uint32_t i = 0, count = started(pool); i < count; i++) {
+	for (uint32_t i = 0, count = gsync_pool_started(pool); i < count; i++) {
 		struct gsync_worker *victim = &pool->workers[(first + i) % count];
 		uint32_t there = __atomic_load_n(&victim->cpu, __ATOMIC_RELAXED);
 
@@ -66,7 +60,7 @@ static bool take_from_queue(gsync_pool_t *pool, struct gsync_worker *worker, str
 {
 	struct gsync_task tasks[TAKEN_AT_ONCE];
 	bool alone = !worker || gsync_deque_has_tasks(&worker->deque);
-	size_t taken = gsync_queue_take(&pool->queue, tasks, alone ? 1 : TAKEN_AT_ONCE, started(pool) + 1);
+	size_t taken = gsync_queue_take(&pool->queue, tasks, alone ? 1 : TAKEN_AT_ONCE, gsync_pool_started(pool) + 1);
 
 	if (taken == 0)
 		return false;
@@ -93,21 +87,20 @@ static bool lay_open(gsync_pool_t *pool, const struct gsync_task *task)
 }
 
 /*
- * Takes a task of the group from below others that have no place to go to: they are
- * put aside, and back as they were. Nobody saw them meanwhile, so somebody is called
- * as for new ones.
+ * Takes a task of the group from below TASK, which was on top, and others that have
+ * no place to go to: they are put aside, and back as they were. Nobody saw them
+ * meanwhile, so somebody is called as for new ones.
  */
 static bool dig_out(gsync_pool_t *pool, struct gsync_worker *worker, const gsync_group_t *group, struct gsync_task *task)
 {
 	struct gsync_task aside[GSYNC_DEQUE_SIZE];
 	uint32_t count = 0;
-	bool found = false;
+	bool found;
 
-	while (!found && gsync_deque_pop(&worker->deque, task)) {
-		found = task->group == group;
-		if (!found)
-			aside[count++] = *task;
-	}
+	do {
+		aside[count++] = *task;
+		found = gsync_deque_pop(&worker->deque, task);
+	} while (found && task->group != group);
 	while (count > 0)
 		gsync_deque_push(&worker->deque, &aside[--count]);
 	gsync_crew_call(pool);
@@ -124,7 +117,6 @@ static bool take_of_group(gsync_pool_t *pool, struct gsync_worker *worker, const
 		if (lay_open(pool, task))
 			continue;
 		/* There is no memory. */
-		gsync_deque_push(&worker->deque, task);
 		if (dig_out(pool, worker, group, task))
 			return true;
 		break;

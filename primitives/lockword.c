@@ -97,6 +97,7 @@
 #include "primitives/futex.h"
 #include "primitives/solo.h"
 #include "primitives/spin.h"
+#include "primitives/tally.h"
 
 #define L GSYNC_LOCKWORD_L_
 #define P (0x7fu << 8)
@@ -453,12 +454,12 @@ static enum gsync_turn turn_of(const struct waiter *self)
  * got no CPU, perhaps not for many milliseconds. Some wake-ups long, so that the
  * grant does not go to the one that happens to run; asleep, since it may be this CPU.
  */
-#define OVERDUES_PER_FAIR 8u
+#define OVERDUES_PER_TURN 8u
 
 /* Returns true when DEADLINE ended it. */
 static bool await_taker(gsync_lockword_t *lock, uint32_t seen, struct waiter *self, const struct timespec *deadline)
 {
-	struct timespec overdue = gsync_deadline_in(gsync_tuning().turn_ns / OVERDUES_PER_FAIR);
+	struct timespec overdue = gsync_deadline_in(gsync_tuning().turn_ns / OVERDUES_PER_TURN);
 	bool is_deadline = deadline && !gsync_deadline_before(&overdue, deadline);
 	enum gsync_sleep sleep =
 		gsync_futex_wait(&lock->word, seen, GSYNC_ANYBODY, is_deadline ? deadline : &overdue, false);
@@ -469,7 +470,7 @@ static bool await_taker(gsync_lockword_t *lock, uint32_t seen, struct waiter *se
 	return sleep == GSYNC_SLEEP_TIMED_OUT && is_deadline;
 }
 
-int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *deadline)
+static int lock_slow(gsync_lockword_t *lock, const struct timespec *deadline)
 {
 	struct waiter self = { .timed = deadline != NULL };
 
@@ -493,6 +494,13 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *dead
 	if (GSYNC_LOCKWORD_PLAIN_STORE_ && (look(lock) & S) == 0)
 		gsync_solo_waited(lock, self.now, turn_of(&self));
 	return 0;
+}
+
+int gsync_lockword_lock_slow(gsync_lockword_t *lock, unsigned kind, const struct timespec *deadline)
+{
+	struct gsync_wait wait = gsync_wait_begins(kind);
+
+	return gsync_wait_ends(&wait, lock_slow(lock, deadline));
 }
 
 /*

@@ -13,8 +13,11 @@ int gsync_lockword_init(gsync_lockword_t *lock, unsigned flags);
 /* Returns 0, or EBUSY when the lock is held. */
 int gsync_lockword_destroy(gsync_lockword_t *lock);
 
-/* Waits for a lock that was just found held; DEADLINE may be NULL. Returns 0, ETIMEDOUT or EINVAL. */
-int gsync_lockword_lock_slow(gsync_lockword_t *lock, const struct timespec *deadline);
+/*
+ * Waits for a lock that was just found held, and tells the statistics of it as of
+ * one of that KIND; DEADLINE may be NULL. Returns 0, ETIMEDOUT or EINVAL.
+ */
+int gsync_lockword_lock_slow(gsync_lockword_t *lock, unsigned kind, const struct timespec *deadline);
 
 /* Releases a lock that the plain store may not, and wakes a sleeper. */
 void gsync_lockword_unlock_slow(gsync_lockword_t *lock);

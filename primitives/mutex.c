@@ -26,23 +26,19 @@ int gsync_mutex_destroy(gsync_mutex_t *mutex)
 
 void gsync_mutex_lock_slow_(gsync_mutex_t *mutex)
 {
-	struct gsync_wait wait = gsync_wait_begins(GSYNC_KIND_MUTEX_);
-
 	GSYNC_PROBE1(mutex_entry, mutex);
-	gsync_wait_ends(&wait, gsync_lockword_lock_slow(&mutex->lock, NULL));
+	gsync_lockword_lock_slow(&mutex->lock, GSYNC_KIND_MUTEX_, NULL);
 	GSYNC_PROBE1(mutex_acquired, mutex);
 }
 
 int gsync_mutex_timedlock(gsync_mutex_t *mutex, const struct timespec *deadline)
 {
-	struct gsync_wait wait;
 	int error;
 
 	if (gsync_mutex_trylock(mutex) == 0)
 		return 0;
-	wait = gsync_wait_begins(GSYNC_KIND_MUTEX_);
 	GSYNC_PROBE2(mutex_timedlock_entry, mutex, deadline);
-	error = gsync_wait_ends(&wait, gsync_lockword_lock_slow(&mutex->lock, deadline));
+	error = gsync_lockword_lock_slow(&mutex->lock, GSYNC_KIND_MUTEX_, deadline);
 	if (error == 0)
 		GSYNC_PROBE1(mutex_timedlock_acquired, mutex);
 	return error;

@@ -20,23 +20,19 @@ int gsync_spinlock_destroy(gsync_spinlock_t *lock)
 
 void gsync_spinlock_lock_slow_(gsync_spinlock_t *lock)
 {
-	struct gsync_wait wait = gsync_wait_begins(GSYNC_KIND_SPINLOCK_);
-
 	GSYNC_PROBE1(spinlock_entry, lock);
-	gsync_wait_ends(&wait, gsync_lockword_lock_slow(&lock->lock, NULL));
+	gsync_lockword_lock_slow(&lock->lock, GSYNC_KIND_SPINLOCK_, NULL);
 	GSYNC_PROBE1(spinlock_acquired, lock);
 }
 
 int gsync_spinlock_timedlock(gsync_spinlock_t *lock, const struct timespec *deadline)
 {
-	struct gsync_wait wait;
 	int error;
 
 	if (gsync_spinlock_trylock(lock) == 0)
 		return 0;
-	wait = gsync_wait_begins(GSYNC_KIND_SPINLOCK_);
 	GSYNC_PROBE2(spinlock_timedlock_entry, lock, deadline);
-	error = gsync_wait_ends(&wait, gsync_lockword_lock_slow(&lock->lock, deadline));
+	error = gsync_lockword_lock_slow(&lock->lock, GSYNC_KIND_SPINLOCK_, deadline);
 	if (error == 0)
 		GSYNC_PROBE1(spinlock_timedlock_acquired, lock);
 	return error;

@@ -51,6 +51,8 @@ holds 'd["cpus"]["usable"] > 0'
 expect 0 'GUESTSYNC_NONSENSE: no such setting' env GUESTSYNC_NONSENSE=1 "$guestsync" detect
 expect 0 '' env GUESTSYNC_SPIN_NS=4321 "$guestsync" detect --json
 holds 'd["profile"]["spin_ns"] == 4321'
+expect 0 '' env GUESTSYNC_QUIET=1 "$guestsync" detect --json
+holds 'd["wake_ns"] is None and not d["wake_trusted"] and d["profile"]["usable_cpus"] == 1 and d["profile"]["spin_ns"] == 0'
 
 # Whoever runs a program with raised rights must not choose how it waits.
 if [ "$(id -u)" -eq 0 ] && cp "$guestsync" "$work/raised" && chmod 4755 "$work/raised" &&

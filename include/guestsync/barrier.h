@@ -26,8 +26,8 @@
  * GSYNC_PROCESS_SHARED).
  *
  * More threads than COUNT may use it (but no more than 32767): each COUNT of them,
- * as they come, make a phase. There is no timed wait: a participant that gave up would leave the others
- * waiting for a phase that cannot end.
+ * as they come, make a phase. There is no timed wait: a participant that gave up
+ * would leave the others waiting for a phase that cannot end.
  */
 #ifndef GUESTSYNC_BARRIER_H
 #define GUESTSYNC_BARRIER_H

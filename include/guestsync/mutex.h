@@ -10,15 +10,17 @@
  *
  * A waiter spins for about as long as a sleep and a wake would cost on this
  * machine, then sleeps in the kernel. A running thread may overtake a sleeping
- * one (barging), so a vCPU that the host has stopped holds nobody up; but while
+ * one (barging), so a vCPU that the host has stopped holds nobody up. But while
  * threads sleep on a process-private mutex, it is handed straight to one of them
- * a few times a millisecond, so nobody starves; but while a quota throttles the
- * process it is only woken. Two more things happen by themselves.
- * Where the program's own threads crowd the CPUs, a waiter lets others run. And where
- * critical sections are so short that most of the time goes into moving the mutex from
- * CPU to CPU, one thread runs alone with it while the others sleep, about a
- * millisecond each: more gets done, on one CPU, but a thread that comes by then waits
- * for so long. Which is better is measured, again and again, for each contended mutex.
+ * a few times a millisecond, so nobody starves; only while a quota throttles the
+ * process they are just woken.
+ *
+ * Two more things happen by themselves. Where the program's own threads crowd the
+ * CPUs, a waiter lets others run. And where critical sections are so short that
+ * most of the time goes into moving the mutex from CPU to CPU, one thread runs
+ * alone with it while the others sleep, about a millisecond each: more gets done,
+ * on one CPU, but a thread that comes by then waits for so long. Which is better
+ * is measured, again and again, for each contended mutex.
  *
  * Order: barging, with that hand-over. Not recursive.
  *
@@ -62,8 +64,8 @@ GSYNC_API int gsync_mutex_destroy(gsync_mutex_t *mutex);
 
 /*
  * Like lock, but gives up at DEADLINE. Returns 0 with the mutex held, ETIMEDOUT
- * without it, EINVAL when it would have to wait and DEADLINE's nanoseconds are out of range. A mutex that
- * is free is taken even when DEADLINE has passed.
+ * without it, EINVAL when it would have to wait and DEADLINE's nanoseconds are out
+ * of range. A mutex that is free is taken even when DEADLINE has passed.
  */
 GSYNC_API int gsync_mutex_timedlock(gsync_mutex_t *mutex, const struct timespec *deadline);
 

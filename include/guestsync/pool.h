@@ -152,9 +152,9 @@ GSYNC_API int gsync_pool_destroy(gsync_pool_t *pool);
 /*
  * Has RUN(ARGUMENT) called once, some time. From any thread, also from tasks.
  * Where the queue is full, it waits for room; a task that submits to its own
- * pool then runs the new one at once instead. Returns 0; ESHUTDOWN; ECHILD; EAGAIN where
- * the pool has no thread and none can be started; ENOMEM where there is no room for a longer queue.
- * Unless 0, RUN is not called.
+ * pool then runs the new one at once instead. Returns 0; ESHUTDOWN; ECHILD; EAGAIN
+ * where the pool has no thread and none can be started; ENOMEM where there is no
+ * room for a longer queue. Unless 0, RUN is not called.
  */
 GSYNC_API int gsync_pool_submit(gsync_pool_t *pool, gsync_task_fn *run, void *argument);
 
@@ -188,7 +188,8 @@ GSYNC_API int gsync_group_init(gsync_group_t *group, gsync_pool_t *pool, unsigne
 /*
  * Adds a task, which may itself add more. With one usable CPU, or where all
  * queues are full, it runs at once, before this call returns. Returns 0;
- * ECANCELED; ESHUTDOWN; ECHILD; or what pool_submit returns where memory or threads are short. Unless 0, RUN is not called.
+ * ECANCELED; ESHUTDOWN; ECHILD; or what pool_submit returns where memory or
+ * threads are short. Unless 0, RUN is not called.
  */
 GSYNC_API int gsync_group_spawn(gsync_group_t *group, gsync_task_fn *run, void *argument);
 

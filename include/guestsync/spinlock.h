@@ -12,8 +12,8 @@
  * A waiter tests before it writes, PAUSEs with bounded backoff, and once its
  * spin budget is used up (the holder's vCPU is probably not running) it sleeps
  * in the kernel. On x86 the unlock of a process-private lock that nobody sleeps on
- * is one plain store, like pthread_spin_unlock's. Very short critical sections, and
- * crowds, are treated as gsync_mutex does.
+ * is one plain store, like pthread_spin_unlock's. What gsync_mutex does about very
+ * short critical sections, and in crowds, it does as well.
  *
  * Order: none; whoever finds the lock free takes it. Not recursive.
  *
@@ -55,8 +55,8 @@ GSYNC_API int gsync_spinlock_destroy(gsync_spinlock_t *lock);
 
 /*
  * Like lock, but gives up at DEADLINE. Returns 0 with the lock held, ETIMEDOUT
- * without it, EINVAL when it would have to wait and DEADLINE's nanoseconds are out of range. A lock that
- * is free is taken even when DEADLINE has passed.
+ * without it, EINVAL when it would have to wait and DEADLINE's nanoseconds are out
+ * of range. A lock that is free is taken even when DEADLINE has passed.
  */
 GSYNC_API int gsync_spinlock_timedlock(gsync_spinlock_t *lock, const struct timespec *deadline);
 

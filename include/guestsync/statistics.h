@@ -37,9 +37,10 @@
  * Not guaranteed: that the numbers of a snapshot are of one moment, while other
  * threads go on; but each is exact, and in each snapshot contended = spun + slept +
  * timed_out. Where more than 1023 threads count at a time, those beyond count
- * together, and of_thread gives them the sum of what these have counted. A thread's first count allocates
- * memory, once, in a program that had more than 31 keys from pthread_key_create
- * before counting began; then trylock and unlock are not for signal handlers.
+ * together, and of_thread gives them the sum of what these have counted. A
+ * thread's first count allocates memory, once, in a program that had more than 31
+ * keys from pthread_key_create before counting began; then trylock and unlock are
+ * not for signal handlers.
  */
 #ifndef GUESTSYNC_STATISTICS_H
 #define GUESTSYNC_STATISTICS_H

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+/* How faults.h's faults come about: when, drawn at random, and what the library then sees. */
 #include "tests/torture/faults.h"
 
 #include <errno.h>
@@ -61,7 +62,7 @@ static uint32_t draw(uint32_t below)
 		random = torture_board->seed +
 			 (torture_self != NULL ? torture_self->index : __atomic_add_fetch(&threads, 1u, __ATOMIC_RELAXED)) *
 				 0x9e3779b97f4a7c15u;
-	return (uint32_t)(bench_random(&random) >> 33) % below;
+	return (uint32_t)bench_random_below(&random, below);
 }
 
 static bool are_on(void)

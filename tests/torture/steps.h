@@ -20,6 +20,7 @@ void faults_step(void);
 #define __atomic_fetch_or(...) (faults_step(), __atomic_fetch_or(__VA_ARGS__))
 #define __atomic_add_fetch(...) (faults_step(), __atomic_add_fetch(__VA_ARGS__))
 #define __atomic_sub_fetch(...) (faults_step(), __atomic_sub_fetch(__VA_ARGS__))
+#define __atomic_and_fetch(...) (faults_step(), __atomic_and_fetch(__VA_ARGS__))
 #define __atomic_or_fetch(...) (faults_step(), __atomic_or_fetch(__VA_ARGS__))
 
 #endif

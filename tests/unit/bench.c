@@ -793,25 +793,39 @@ static void a_bound_is_no_peer_but_compared_with_its_lock(void **state)
 	json_decref(report);
 }
 
+/* A run of one lock, measured in each scenario. */
+struct disturbed {
+	struct bench_settings settings;
+	struct bench_cell cells[4];
+	struct bench_run run;
+};
+
+static struct disturbed *fill_scenarios(void)
+{
+	static struct disturbed all;
+
+	all = (struct disturbed){
+		.settings = { .rounds = 2 },
+		.run = { .settings = &all.settings, .cpus = { .count = 2 }, .usable_cpus = 2, .cells = all.cells, .count = 4 },
+	};
+	fill(&all.cells[0], BENCH_PLAIN, &bench_gsync_mutex, 40, 40);
+	fill(&all.cells[1], BENCH_HOGS, &bench_gsync_mutex, 20, 20);
+	fill(&all.cells[2], BENCH_STEAL, &bench_gsync_mutex, 20, 20);
+	fill(&all.cells[3], BENCH_OC, &bench_gsync_mutex, 10, 10);
+	all.cells[2].median.stolen_share = 0.4;
+	return &all;
+}
+
 static void effects_against_plain_are_as_computed_by_hand(void **state)
 {
-	static struct bench_cell cells[4];
-	struct bench_settings settings = { .rounds = 2 };
-	struct bench_run run = {
-		.settings = &settings, .cpus = { .count = 2 }, .usable_cpus = 2, .cells = cells, .count = 4
-	};
+	struct disturbed *all = fill_scenarios();
 	struct bench_effects effects;
 
 	(void)state;
-	fill(&cells[0], BENCH_PLAIN, &bench_gsync_mutex, 40, 40);
-	fill(&cells[1], BENCH_HOGS, &bench_gsync_mutex, 20, 20);
-	fill(&cells[2], BENCH_STEAL, &bench_gsync_mutex, 20, 20);
-	fill(&cells[3], BENCH_OC, &bench_gsync_mutex, 10, 10);
-	cells[2].median.stolen_share = 0.4;
-	assert_false(bench_cell_effects(&run, &cells[0], &effects));
+	assert_false(bench_cell_effects(&all->run, &all->cells[0], &effects));
 
 	/* 4 threads and 2 hogs on 2 CPUs: 4/3 CPUs; twice the CPU time, twice the time on 2/3 of the CPUs. */
-	assert_true(bench_cell_effects(&run, &cells[1], &effects));
+	assert_true(bench_cell_effects(&all->run, &all->cells[1], &effects));
 	assert_close(effects.cpus_plain, 2);
 	assert_close(effects.cpus, 4.0 / 3);
 	assert_close(effects.resource, 1);
@@ -819,35 +833,42 @@ static void effects_against_plain_are_as_computed_by_hand(void **state)
 	assert_close(effects.impact, 4.0 / 3 / 2);
 
 	/* Two CPUs of which 0.4 is stolen: 1.2 CPUs. */
-	assert_true(bench_cell_effects(&run, &cells[2], &effects));
+	assert_true(bench_cell_effects(&all->run, &all->cells[2], &effects));
 	assert_close(effects.cpus, 1.2);
 	assert_close(effects.time, 2 * 0.6 - 1);
 
 	/* Half of the CPUs: four times the CPU time, four times the time on half of them. */
-	assert_true(bench_cell_effects(&run, &cells[3], &effects));
+	assert_true(bench_cell_effects(&all->run, &all->cells[3], &effects));
 	assert_close(effects.cpus, 1);
 	assert_close(effects.resource, 3);
 	assert_close(effects.time, 4.0 / 2 - 1);
 	assert_close(effects.impact, 2.0 / 4);
 
-	/* What stays on one CPU meets one hog there, and can lose that one CPU only. */
+	/* Without plain, and in a ramp, there are none. */
+	all->settings.ramp = true;
+	assert_false(bench_cell_effects(&all->run, &all->cells[3], &effects));
+	all->settings.ramp = false;
+	all->run.cells = &all->cells[1];
+	all->run.count = 3;
+	assert_false(bench_cell_effects(&all->run, &all->cells[3], &effects));
+}
+
+/* It meets one hog there, and can lose that one CPU only. */
+static void a_bound_has_one_cpu(void **state)
+{
+	struct disturbed *all = fill_scenarios();
+	struct bench_effects effects;
+
+	(void)state;
 	for (size_t i = 0; i < 4; i++)
-		cells[i].bound = true;
-	assert_true(bench_cell_effects(&run, &cells[1], &effects));
+		all->cells[i].bound = true;
+	assert_true(bench_cell_effects(&all->run, &all->cells[1], &effects));
 	assert_close(effects.cpus_plain, 1);
 	assert_close(effects.cpus, 4.0 / 5);
-	assert_true(bench_cell_effects(&run, &cells[2], &effects));
+	assert_true(bench_cell_effects(&all->run, &all->cells[2], &effects));
 	assert_close(effects.cpus, 0.6);
-	assert_true(bench_cell_effects(&run, &cells[3], &effects));
+	assert_true(bench_cell_effects(&all->run, &all->cells[3], &effects));
 	assert_close(effects.cpus, 0.5);
-
-	/* Without plain, and in a ramp, there are none. */
-	settings.ramp = true;
-	assert_false(bench_cell_effects(&run, &cells[3], &effects));
-	settings.ramp = false;
-	run.cells = &cells[1];
-	run.count = 3;
-	assert_false(bench_cell_effects(&run, &cells[3], &effects));
 }
 
 static double cpus_left(struct bench_run *run, enum bench_scenario scenario, unsigned threads, bool pinned)
@@ -1014,66 +1035,68 @@ static int parse(struct cli_bench_options *options, const char *words, struct be
 	return cli_bench_options_parse(options, count, arguments, error);
 }
 
+static const struct {
+	const char *words, *reason;
+} bad_options[] = {
+	{ "--threads 0", "number of threads" },
+	{ "--threads -1", "number of threads" },
+	{ "--threads 4097", "number of threads" },
+	{ "--threads 2x", "number of threads" },
+	{ "--threads 1,,2", "empty item" },
+	{ "--cs -1", "critical section" },
+	{ "--cs 1.5", "critical section" },
+	{ "--cs 99999999999999999999999", "critical section" },
+	{ "--think x", "think time" },
+	{ "--cs 1,2,3 --think 1,2", "give as many" },
+	{ "--seconds 0", "--seconds" },
+	{ "--seconds nan", "--seconds" },
+	{ "--seconds 61", "--seconds" },
+	{ "--every 9", "--every" },
+	{ "--every 60001", "--every" },
+	{ "--every -10", "--every" },
+	{ "--every 10.5", "--every" },
+	{ "--every x", "--every" },
+	{ "--every 201", "longer than a window" },
+	{ "--every 50 --format csv", "no place in csv" },
+	{ "--every 50 --format markdown", "no place in markdown" },
+	{ "--from x.json --threads 2", "--threads has no place beside it" },
+	{ "--rounds 3 --from x.json", "--rounds has no place beside it" },
+	{ "--from x.json --format xml", "--format" },
+	{ "--rounds 0", "--rounds" },
+	{ "--rounds 100", "--rounds" },
+	{ "--kind sem", "not available in this version" },
+	{ "--kind foo", "unknown kind 'foo'" },
+	{ "--ramp --kind barrier", "--ramp is for locks" },
+	{ "--ramp --seconds 0.04", "steps of --seconds 0.05" },
+	{ "--ramp --every 201", "longer than a step" },
+	{ "--ramp --format csv", "--ramp has no place in csv" },
+	{ "--ramp=2", "" },
+	{ "--scenario foo", "unknown scenario 'foo'" },
+	{ "--locks x", "unknown lock 'x'; known: gsync_spin" },
+	{ "--locks gsync_for", "add --kind forkjoin" },
+	{ "--kind forkjoin --locks gsync_mutex", "add --kind lock" },
+	{ "--kind forkjoin --locks x", "unknown lock 'x'; known: gsync_for" },
+	{ "--kind forkjoin --body foo", "unknown body 'foo'" },
+	{ "--body us", "--body is for --kind forkjoin" },
+	{ "--kind forkjoin --every 50", "--every is not for --kind forkjoin" },
+	{ "--locks gsync_barrier", "add --kind barrier" },
+	{ "--kind lock,barrier --locks gsync_spin", "names no barrier" },
+	{ "--format xml", "--format" },
+	{ "--pin maybe", "--pin" },
+	{ "extra", "options only" },
+};
+
 static void bad_options_are_refused_with_a_reason(void **state)
 {
-	static const struct {
-		const char *words, *reason;
-	} bad[] = {
-		{ "--threads 0", "number of threads" },
-		{ "--threads -1", "number of threads" },
-		{ "--threads 4097", "number of threads" },
-		{ "--threads 2x", "number of threads" },
-		{ "--threads 1,,2", "empty item" },
-		{ "--cs -1", "critical section" },
-		{ "--cs 1.5", "critical section" },
-		{ "--cs 99999999999999999999999", "critical section" },
-		{ "--think x", "think time" },
-		{ "--cs 1,2,3 --think 1,2", "give as many" },
-		{ "--seconds 0", "--seconds" },
-		{ "--seconds nan", "--seconds" },
-		{ "--seconds 61", "--seconds" },
-		{ "--every 9", "--every" },
-		{ "--every 60001", "--every" },
-		{ "--every -10", "--every" },
-		{ "--every 10.5", "--every" },
-		{ "--every x", "--every" },
-		{ "--every 201", "longer than a window" },
-		{ "--every 50 --format csv", "no place in csv" },
-		{ "--every 50 --format markdown", "no place in markdown" },
-		{ "--from x.json --threads 2", "--threads has no place beside it" },
-		{ "--rounds 3 --from x.json", "--rounds has no place beside it" },
-		{ "--from x.json --format xml", "--format" },
-		{ "--rounds 0", "--rounds" },
-		{ "--rounds 100", "--rounds" },
-		{ "--kind sem", "not available in this version" },
-		{ "--kind foo", "unknown kind 'foo'" },
-		{ "--ramp --kind barrier", "--ramp is for locks" },
-		{ "--ramp --seconds 0.04", "steps of --seconds 0.05" },
-		{ "--ramp --every 201", "longer than a step" },
-		{ "--ramp --format csv", "--ramp has no place in csv" },
-		{ "--ramp=2", "" },
-		{ "--scenario foo", "unknown scenario 'foo'" },
-		{ "--locks x", "unknown lock 'x'; known: gsync_spin" },
-		{ "--locks gsync_for", "add --kind forkjoin" },
-		{ "--kind forkjoin --locks gsync_mutex", "add --kind lock" },
-		{ "--kind forkjoin --locks x", "unknown lock 'x'; known: gsync_for" },
-		{ "--kind forkjoin --body foo", "unknown body 'foo'" },
-		{ "--body us", "--body is for --kind forkjoin" },
-		{ "--kind forkjoin --every 50", "--every is not for --kind forkjoin" },
-		{ "--locks gsync_barrier", "add --kind barrier" },
-		{ "--kind lock,barrier --locks gsync_spin", "names no barrier" },
-		{ "--format xml", "--format" },
-		{ "--pin maybe", "--pin" },
-		{ "extra", "options only" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+	for (size_t i = 0; i < sizeof(bad_options) / sizeof(bad_options[0]); i++) {
 		struct cli_bench_options options;
 		struct bench_error error;
 
-		if (parse(&options, bad[i].words, &error) != CLI_USAGE || strstr(error.text, bad[i].reason) == NULL)
-			fail_msg("\"%s\" was not refused for \"%s\" but: %s", bad[i].words, bad[i].reason, error.text);
+		if (parse(&options, bad_options[i].words, &error) != CLI_USAGE ||
+		    strstr(error.text, bad_options[i].reason) == NULL)
+			fail_msg("\"%s\" was not refused for \"%s\" but: %s", bad_options[i].words,
+				 bad_options[i].reason, error.text);
 		cli_bench_options_free(&options);
 	}
 }
@@ -1108,7 +1131,21 @@ static void options_mean_what_the_help_says(void **state)
 	assert_true(options.settings.bounds);
 	assert_ptr_equal(bench_gsync_oticket.bound, &bench_token_ring);
 	cli_bench_options_free(&options);
+	assert_int_equal(parse(&options, "--kind lock,barrier --locks peers --think 7 --cs 1,2", &error), CLI_OK);
+	for (size_t i = 0; i < options.settings.lock_count; i++)
+		assert_false(options.settings.locks[i]->ours);
+	assert_true(options.settings.barrier_count >= 1);
+	assert_int_equal(options.settings.loads[1].cs_ns, 2);
+	assert_int_equal(options.settings.loads[1].think_ns, 7);
+	cli_bench_options_free(&options);
+}
 
+static void what_is_printed_is_what_was_said_last(void **state)
+{
+	struct cli_bench_options options;
+	struct bench_error error;
+
+	(void)state;
 	assert_int_equal(parse(&options, "--json --format csv", &error), CLI_OK);
 	assert_int_equal(options.format, CLI_FORMAT_CSV);
 	cli_bench_options_free(&options);
@@ -1130,7 +1167,14 @@ static void options_mean_what_the_help_says(void **state)
 	assert_string_equal(options.from, "x.json,y.json");
 	assert_int_equal(options.format, CLI_FORMAT_MARKDOWN);
 	cli_bench_options_free(&options);
+}
 
+static void a_ramp_takes_its_steps_as_they_come(void **state)
+{
+	struct cli_bench_options options;
+	struct bench_error error;
+
+	(void)state;
 	assert_int_equal(parse(&options, "--ramp --threads 1,2,2,1 --scenario oc", &error), CLI_OK);
 	assert_int_equal(options.settings.thread_count, 4);
 	assert_int_equal(options.settings.threads[3], 1);
@@ -1143,14 +1187,6 @@ static void options_mean_what_the_help_says(void **state)
 	assert_int_equal(options.settings.threads[3], options.settings.threads[1]);
 	assert_int_equal(options.settings.threads[4], 1);
 	assert_int_equal(options.settings.every_ms, 20);
-	cli_bench_options_free(&options);
-
-	assert_int_equal(parse(&options, "--kind lock,barrier --locks peers --think 7 --cs 1,2", &error), CLI_OK);
-	for (size_t i = 0; i < options.settings.lock_count; i++)
-		assert_false(options.settings.locks[i]->ours);
-	assert_true(options.settings.barrier_count >= 1);
-	assert_int_equal(options.settings.loads[1].cs_ns, 2);
-	assert_int_equal(options.settings.loads[1].think_ns, 7);
 	cli_bench_options_free(&options);
 }
 
@@ -1575,6 +1611,7 @@ int main(void)
 		cmocka_unit_test(ratios_are_taken_round_by_round),
 		cmocka_unit_test(a_bound_is_no_peer_but_compared_with_its_lock),
 		cmocka_unit_test(effects_against_plain_are_as_computed_by_hand),
+		cmocka_unit_test(a_bound_has_one_cpu),
 		cmocka_unit_test(few_threads_lose_half_only_where_they_are_pinned),
 		cmocka_unit_test(every_runtime_is_measured),
 		cmocka_unit_test(a_runtime_that_leaves_an_index_out_is_noticed),
@@ -1582,6 +1619,8 @@ int main(void)
 		cmocka_unit_test(every_peer_is_there_or_says_what_to_install),
 		cmocka_unit_test(bad_options_are_refused_with_a_reason),
 		cmocka_unit_test(options_mean_what_the_help_says),
+		cmocka_unit_test(what_is_printed_is_what_was_said_last),
+		cmocka_unit_test(a_ramp_takes_its_steps_as_they_come),
 		cmocka_unit_test(a_tiny_run_has_the_fixed_json_form),
 		cmocka_unit_test(a_timeline_adds_up_to_its_window),
 		cmocka_unit_test(a_ramp_tells_of_each_step_and_changes_nothing_else),

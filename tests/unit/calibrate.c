@@ -13,6 +13,7 @@
 #include "detect/clock.h"
 #include "detect/facts.h"
 #include "detect/tuning.h"
+
 #include <guestsync/guestsync.h>
 
 #include <linux/filter.h>

@@ -4,6 +4,7 @@
  * that we do not have.
  */
 #include "tests/unit/fake_machine.h"
+
 #include <limits.h>
 
 static void assert_hypervisor(struct fake *fake, const char *name)
@@ -1082,42 +1083,43 @@ static void assert_sane(struct fake *fake)
 	assert_true(is_printable(facts.hypervisor.role) && is_printable(facts.hypervisor.version));
 }
 
+static char long_line[20000], long_lines[20000], long_path[20000];
+static const char binary[] = "\xff\xfe\0\x01\n\n\0 \x80 -- ::/\0/ \n0::\0";
+static const char *const read_paths[] = {
+	"/proc/self/cgroup", "/proc/self/mountinfo", "/proc/stat", "/proc/self/status", "/proc/1/environ",
+	"/proc/sys/kernel/osrelease", "/run/host/container-manager", "/run/systemd/container",
+	"/sys/fs/cgroup/a/cpu.max", "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us",
+	"/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "/sys/class/dmi/id/product_name",
+	"/sys/class/dmi/id/sys_vendor", "/sys/hypervisor/type", "/proc/device-tree/hypervisor/compatible",
+	"/proc/device-tree/compatible", "/proc/thread-self/schedstat", "/proc/loadavg", "/proc/pressure/cpu",
+	"/sys/fs/cgroup/a/cpu.stat", "/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/a/cpu.stat",
+	"/sys/devices/system/cpu/cpuidle/current_driver", "/sys/devices/system/cpu/cpuidle/current_governor",
+	"/proc/cpuinfo", "/sys/hypervisor/properties/features", "/proc/xen/capabilities",
+};
+static const char *const strange[] = {
+	"", "\n", " ", "0", "0 0\n", "-1", "-1 -1\n", "max", "max\n", "max max\n", "100000 0\n", "0 100000\n",
+	"1 999999999999999999\n", "999999999999999999 1\n", "99999999999999999999 99999999999999999999\n",
+	"18446744073709551616", "-9223372036854775808 100000", "100000", "150000 -100000", "1e9 1", "0x10 1",
+	"nan", "inf 1", "%s%n%s", "::", ":", "0::", "0:", "0::/", "0::x", "1:cpu:", "1:cpu", ":cpu:/", ":::::",
+	"1:cpu,cpu,:/\n1:,cpu:/a", "0::/..", "0::/../../..", "0:://///", "0::/a/", "0::/a", " - ", "-",
+	"- - - -",
+	"1 2 3 / / - cgroup2 x rw", "1 2 3 / / rw - cgroup2 x rw", "1 2 3 / / rw - cgroup", "1 2 3 / / rw -",
+	"1 2 3 / / rw - cgroup2 x", "1 2 3 4 5 6 7 - cgroup2 x rw", "1 2 3 / /\\0 rw - cgroup2 x rw",
+	"1 2 3 / /\\377\\000\\ rw - cgroup2 x rw\\", "1 2 3  /a rw - cgroup x cpu", "TracerPid:",
+	"\nTracerPid:",
+	"\nTracerPid:\t99999999999999999999999", "\nTracerPid: -4", "container", "container=", "=container=",
+	"cpu ", "cpu  1 1 1 1 1 1 1 1", "cpu  18446744073709551615 0 0 0 0 0 0 18446744073709551615",
+	"linux,kvm", "1 2 3", "0.00 0.00 0.00 1/2 3", "0.00 0.00 0.00 999999999999999999/1",
+	"some avg10=999.99 avg60=0.00 avg300=0.00 total=1", "some avg10=100.99 total=1",
+	"some avg10=1.50 total=",
+	"nr_periods 999999999999999999\nnr_throttled 999999999999999999\nthrottled_usec 999999999999999999\n"
+	"throttled_time 999999999999999999\n",
+	"\nvendor_id\t: User Mode Linux\n", "ffffffffffffffffffffffffffffffff",
+	long_line, long_lines, long_path,
+};
+
 static void test_no_content_of_any_file_does_harm(void **state)
 {
-	static char long_line[20000], long_lines[20000], long_path[20000];
-	static const char binary[] = "\xff\xfe\0\x01\n\n\0 \x80 -- ::/\0/ \n0::\0";
-	static const char *const paths[] = {
-		"/proc/self/cgroup", "/proc/self/mountinfo", "/proc/stat", "/proc/self/status", "/proc/1/environ",
-		"/proc/sys/kernel/osrelease", "/run/host/container-manager", "/run/systemd/container",
-		"/sys/fs/cgroup/a/cpu.max", "/sys/fs/cgroup/cpu.max", "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us",
-		"/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "/sys/class/dmi/id/product_name",
-		"/sys/class/dmi/id/sys_vendor", "/sys/hypervisor/type", "/proc/device-tree/hypervisor/compatible",
-		"/proc/device-tree/compatible", "/proc/thread-self/schedstat", "/proc/loadavg", "/proc/pressure/cpu",
-		"/sys/fs/cgroup/a/cpu.stat", "/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/cpu/a/cpu.stat",
-		"/sys/devices/system/cpu/cpuidle/current_driver", "/sys/devices/system/cpu/cpuidle/current_governor",
-		"/proc/cpuinfo", "/sys/hypervisor/properties/features", "/proc/xen/capabilities",
-	};
-	const char *const contents[] = {
-		"", "\n", " ", "0", "0 0\n", "-1", "-1 -1\n", "max", "max\n", "max max\n", "100000 0\n", "0 100000\n",
-		"1 999999999999999999\n", "999999999999999999 1\n", "99999999999999999999 99999999999999999999\n",
-		"18446744073709551616", "-9223372036854775808 100000", "100000", "150000 -100000", "1e9 1", "0x10 1",
-		"nan", "inf 1", "%s%n%s", "::", ":", "0::", "0:", "0::/", "0::x", "1:cpu:", "1:cpu", ":cpu:/", ":::::",
-		"1:cpu,cpu,:/\n1:,cpu:/a", "0::/..", "0::/../../..", "0:://///", "0::/a/", "0::/a", " - ", "-",
-		"- - - -",
-		"1 2 3 / / - cgroup2 x rw", "1 2 3 / / rw - cgroup2 x rw", "1 2 3 / / rw - cgroup", "1 2 3 / / rw -",
-		"1 2 3 / / rw - cgroup2 x", "1 2 3 4 5 6 7 - cgroup2 x rw", "1 2 3 / /\\0 rw - cgroup2 x rw",
-		"1 2 3 / /\\377\\000\\ rw - cgroup2 x rw\\", "1 2 3  /a rw - cgroup x cpu", "TracerPid:",
-		"\nTracerPid:",
-		"\nTracerPid:\t99999999999999999999999", "\nTracerPid: -4", "container", "container=", "=container=",
-		"cpu ", "cpu  1 1 1 1 1 1 1 1", "cpu  18446744073709551615 0 0 0 0 0 0 18446744073709551615",
-		"linux,kvm", "1 2 3", "0.00 0.00 0.00 1/2 3", "0.00 0.00 0.00 999999999999999999/1",
-		"some avg10=999.99 avg60=0.00 avg300=0.00 total=1", "some avg10=100.99 total=1",
-		"some avg10=1.50 total=",
-		"nr_periods 999999999999999999\nnr_throttled 999999999999999999\nthrottled_usec 999999999999999999\n"
-		"throttled_time 999999999999999999\n",
-		"\nvendor_id\t: User Mode Linux\n", "ffffffffffffffffffffffffffffffff",
-		long_line, long_lines, long_path,
-	};
 	size_t i, j;
 
 	(void)state;
@@ -1127,20 +1129,20 @@ static void test_no_content_of_any_file_does_harm(void **state)
 	strcpy(long_path, "0::/");
 	for (i = 4; i < sizeof(long_path) - 1; i++)
 		long_path[i] = i % 2 ? '/' : 'a';
-	for (i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+	for (i = 0; i < sizeof(read_paths) / sizeof(read_paths[0]); i++) {
 		struct fake fake;
 
-		for (j = 0; j <= sizeof(contents) / sizeof(contents[0]); j++) {
+		for (j = 0; j <= sizeof(strange) / sizeof(strange[0]); j++) {
 			guest_init(&fake);
 			fake.x86 = j % 2;
 			add_file(&fake, "/proc/self/cgroup", "1:cpu:/a\n0::/a\n");
 			add_file(&fake, "/sys/fs/cgroup/cpu/a/cpu.cfs_quota_us", "400000\n");
 			add_file(&fake, "/sys/fs/cgroup/cpu/a/cpu.cfs_period_us", "100000\n");
 			add_file(&fake, "/sys/fs/cgroup/a/cpu.max", "400000 100000\n");
-			if (j < sizeof(contents) / sizeof(contents[0]))
-				add_file(&fake, paths[i], contents[j]);
+			if (j < sizeof(strange) / sizeof(strange[0]))
+				add_file(&fake, read_paths[i], strange[j]);
 			else
-				add_bytes(&fake, paths[i], binary, sizeof(binary));
+				add_bytes(&fake, read_paths[i], binary, sizeof(binary));
 			assert_sane(&fake);
 		}
 	}

@@ -57,6 +57,15 @@ static void open_gate(struct gate *gate)
 	__atomic_store_n(&gate->open, 1u, __ATOMIC_RELEASE);
 }
 
+/* So many workers have nothing else to do until their gates are opened. */
+static void occupy(gsync_pool_t *pool, struct gate *gates, int count)
+{
+	for (int i = 0; i < count; i++)
+		assert_int_equal(gsync_pool_submit(pool, stand_at, &gates[i]), 0);
+	for (int i = 0; i < count; i++)
+		test_until_count(&gates[i].inside, 1);
+}
+
 static void options_that_nobody_knows_are_refused(void **state)
 {
 	gsync_pool_options_t options = { .mode = 2 };
@@ -174,7 +183,7 @@ static uint64_t cpu_ns_of_workers(const gsync_pool_t *pool)
 
 		assert_int_equal(pthread_getcpuclockid(pool->workers[i].thread, &clock), 0);
 		clock_gettime(clock, &time);
-		sum += (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+		sum += gsync_timespec_ns(&time);
 	}
 	return sum;
 }
@@ -216,8 +225,7 @@ static void a_full_queue_refuses_or_waits(void **state)
 	uint32_t runs = 0;
 
 	(void)state;
-	assert_int_equal(gsync_pool_submit(pool, stand_at, &gate), 0);
-	test_until_count(&gate.inside, 1);
+	occupy(pool, &gate, 1);
 	assert_int_equal(gsync_pool_try_submit(pool, count_up, &runs), 0);
 	assert_int_equal(gsync_pool_try_submit(pool, count_up, &runs), 0);
 	assert_int_equal(gsync_pool_try_submit(pool, count_up, &runs), EAGAIN);
@@ -316,10 +324,7 @@ static void who_waits_helps(void **state)
 
 	(void)state;
 	gsync_group_init(&group, pool, 0);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(gsync_pool_submit(pool, stand_at, &gates[i]), 0);
-	for (int i = 0; i < 2; i++)
-		test_until_count(&gates[i].inside, 1);
+	occupy(pool, gates, 2);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(gsync_group_spawn(&group, count_up, &runs), 0);
 	assert_int_equal(gsync_group_wait(&group), 0);
@@ -372,8 +377,7 @@ static void an_isolated_wait_runs_nothing_else(void **state)
 
 	(void)state;
 	gsync_group_init(&group, pool, GSYNC_GROUP_ISOLATED);
-	assert_int_equal(gsync_pool_submit(pool, stand_at, &gate), 0);
-	test_until_count(&gate.inside, 1);
+	occupy(pool, &gate, 1);
 	assert_int_equal(gsync_pool_submit(pool, note_thread, &foreign), 0);
 	gsync_self.depth = UINT32_MAX; /* or, with one worker, it would run at once */
 	assert_int_equal(gsync_group_spawn(&group, note_thread, &own), 0);
@@ -476,10 +480,7 @@ static void what_a_cancelled_group_has_not_begun_is_dropped(void **state)
 	(void)state;
 	dropped = 0;
 	gsync_group_init(&group, pool, 0);
-	for (int i = 0; i < 2; i++)
-		assert_int_equal(gsync_pool_submit(pool, stand_at, &gates[i]), 0);
-	for (int i = 0; i < 2; i++)
-		test_until_count(&gates[i].inside, 1);
+	occupy(pool, gates, 2);
 	for (int i = 0; i < 50; i++)
 		assert_int_equal(gsync_group_spawn(&group, count_up, &runs), 0);
 	gsync_group_cancel(&group);
@@ -511,6 +512,15 @@ static void *shut_down(void *argument)
 	return NULL;
 }
 
+static pthread_t begin_shutdown(struct closer *closer)
+{
+	pthread_t thread = test_thread(shut_down, closer);
+
+	while (gsync_pool_closing(closer->pool) == GSYNC_OPEN)
+		test_sleep_ms(1);
+	return thread;
+}
+
 static void check_shutdown(unsigned how, uint32_t expected_runs)
 {
 	static const gsync_pool_options_t options = { .workers = 1, .dropped = count_dropped };
@@ -521,13 +531,10 @@ static void check_shutdown(unsigned how, uint32_t expected_runs)
 	pthread_t thread;
 
 	dropped = 0;
-	assert_int_equal(gsync_pool_submit(pool, stand_at, &gate), 0);
-	test_until_count(&gate.inside, 1);
+	occupy(pool, &gate, 1);
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(gsync_pool_submit(pool, count_up, &runs), 0);
-	thread = test_thread(shut_down, &closer);
-	while (gsync_pool_closing(pool) == GSYNC_OPEN)
-		test_sleep_ms(1);
+	thread = begin_shutdown(&closer);
 	assert_int_equal(gsync_pool_submit(pool, count_up, &runs), ESHUTDOWN);
 	open_gate(&gate);
 	test_join(thread);
@@ -542,6 +549,32 @@ static void shutdown_drains_or_drops(void **state)
 	(void)state;
 	check_shutdown(GSYNC_POOL_DRAIN, 20);
 	check_shutdown(GSYNC_POOL_DROP, 0);
+}
+
+static void a_group_whose_tasks_a_shutdown_drops_is_cancelled(void **state)
+{
+	static const gsync_pool_options_t options = { .workers = 2, .dropped = count_dropped };
+	struct gate gates[2] = { { 0, 0 }, { 0, 0 } };
+	gsync_pool_t *pool = make(&options);
+	struct closer closer = { pool, GSYNC_POOL_DROP };
+	gsync_group_t group;
+	uint32_t runs = 0;
+	pthread_t thread;
+
+	(void)state;
+	dropped = 0;
+	gsync_group_init(&group, pool, 0);
+	occupy(pool, gates, 2);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(gsync_group_spawn(&group, count_up, &runs), 0);
+	thread = begin_shutdown(&closer);
+	open_gate(&gates[0]);
+	open_gate(&gates[1]);
+	test_join(thread);
+	assert_int_equal(runs, 0);
+	assert_int_equal(dropped, 20);
+	assert_int_equal(gsync_group_wait(&group), ECANCELED);
+	assert_int_equal(gsync_pool_destroy(pool), 0);
 }
 
 /* A thread that spawns into a group, on one CPU, so that each task runs at once, while the pool is shut down. */
@@ -894,6 +927,7 @@ int main(void)
 		cmocka_unit_test_setup(an_isolated_waiter_is_woken_for_a_task_that_it_could_not_steal, four_cpus),
 		cmocka_unit_test_setup(what_a_cancelled_group_has_not_begun_is_dropped, four_cpus),
 		cmocka_unit_test_setup(shutdown_drains_or_drops, four_cpus),
+		cmocka_unit_test_setup(a_group_whose_tasks_a_shutdown_drops_is_cancelled, four_cpus),
 		cmocka_unit_test_setup(whoever_waits_learns_that_a_task_was_dropped, four_cpus),
 		cmocka_unit_test_setup(a_task_cannot_shut_its_pool_down, four_cpus),
 		cmocka_unit_test_setup(what_tasks_submit_while_the_pool_drains_runs, four_cpus),

@@ -5,6 +5,7 @@
  * number of its line.
  */
 #include "detect/recording.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -90,24 +91,27 @@ static void assert_same_facts(const struct gsync_facts *one, const struct gsync_
 
 /* ---- the machine of a text */
 
+static const char everything[] =
+	TITLE "note one\nnote two\n\n# nothing\n"
+	"cpuid 40000000 = 40000001 4b4d564b 564b4d56 4d   # \"KVM\"\n"
+	"cpuid b.1 = 4 8 201 0\ncpuid 100-1f0 = 5 0 0 0#\n"
+	"cpus online 8\ncpus affinity 3\n"
+	"topology packages 1\ntopology cores 4\ntopology threads 8\n"
+	"topology numa_nodes 2\ntopology l1d_bytes 32768\n"
+	"topology l2_bytes 1048576\ntopology l3_bytes 34359738368\n"
+	"measured pause_ns 23.125\nmeasured wake_ns 17345\n"
+	"measured counter_mhz 2599.9\nmeasured counter_trusted yes\n"
+	"measured counter_why in step\n"
+	"measured wake_spread 0.125\nmeasured wake_trusted yes\n"
+	"measured wake_why steady\nmeasured pause_spread 0.01\n"
+	"measured pause_trusted no\nmeasured pause_why jumps\n"
+	"measured counter_spread 0.001\n"
+	"file /with a blank\n| text\n|\n| end\\\nerror EACCES /secret\n"
+	"expect hypervisor.name kvm\nexpect a.0 two words";
+
 static void test_everything_that_a_text_can_say_is_understood(void **state)
 {
-	struct gsync_recording recording = parse(TITLE "note one\nnote two\n\n# nothing\n"
-							"cpuid 40000000 = 40000001 4b4d564b 564b4d56 4d   # \"KVM\"\n"
-							"cpuid b.1 = 4 8 201 0\ncpuid 100-1f0 = 5 0 0 0#\n"
-							"cpus online 8\ncpus affinity 3\n"
-							"topology packages 1\ntopology cores 4\ntopology threads 8\n"
-							"topology numa_nodes 2\ntopology l1d_bytes 32768\n"
-							"topology l2_bytes 1048576\ntopology l3_bytes 34359738368\n"
-							"measured pause_ns 23.125\nmeasured wake_ns 17345\n"
-							"measured counter_mhz 2599.9\nmeasured counter_trusted yes\n"
-							"measured counter_why in step\n"
-							"measured wake_spread 0.125\nmeasured wake_trusted yes\n"
-							"measured wake_why steady\nmeasured pause_spread 0.01\n"
-							"measured pause_trusted no\nmeasured pause_why jumps\n"
-							"measured counter_spread 0.001\n"
-							"file /with a blank\n| text\n|\n| end\\\nerror EACCES /secret\n"
-							"expect hypervisor.name kvm\nexpect a.0 two words");
+	struct gsync_recording recording = parse(everything);
 	struct gsync_source source = gsync_recording_source(&recording);
 	struct gsync_topology topology;
 	char buffer[8];
@@ -543,94 +547,95 @@ static void assert_refused(const char *text, size_t length, size_t line, const c
 	assert_memory_equal(&recording, &nothing, sizeof(recording));
 }
 
+static const struct {
+	const char *lines; /* behind the title, whose two lines are good */
+	size_t line;
+	const char *reason;
+} bad_lines[] = {
+	{ "nonsense\n", 3, "no line begins with \"nonsense\"" },
+	{ " cpus online 4\n", 3, "no line begins with" },
+	{ "Cpus online 4\n", 3, "no line begins with" },
+	{ "note fine\n\n# fine\nnonsense", 6, "no line begins" },
+	{ "origin real\n", 3, "twice" },
+	{ "note\n", 3, "empty" },
+	{ "note \x07\n", 3, "byte 0x07 in column 6" },
+	{ "note caf\xc3\xa9\n", 3, "byte 0xc3" },
+	{ "note x\r\n", 3, "byte 0x0d" },
+	{ "cpus\n", 3, "cpus has no \"\"" },
+	{ "cpus idle 4\n", 3, "cpus has no \"idle\"" },
+	{ "cpus online\n", 3, "no value" },
+	{ "cpus online 0\n", 3, "no value" },
+	{ "cpus online -1\n", 3, "no value" },
+	{ "cpus online  4\n", 3, "no value" },
+	{ "cpus online 4x\n", 3, "no value" },
+	{ "cpus online 1000001\n", 3, "no value" },
+	{ "cpus online 99999999999999999999\n", 3, "no value" },
+	{ "cpus online 4\ncpus affinity 4\ncpus online 4\n", 5, "cpus online is said twice" },
+	{ "topology l3_bytes 9999999999999999999\n", 3, "no value" },
+	{ "topology pause_ns 1\n", 3, "topology has no \"pause_ns\"" },
+	{ "measured pause_ns\n", 3, "no value" },
+	{ "measured pause_ns -1\n", 3, "no value" },
+	{ "measured pause_ns nan\n", 3, "no value" },
+	{ "measured pause_ns inf\n", 3, "no value" },
+	{ "measured pause_ns 0x10\n", 3, "no value" },
+	{ "measured pause_ns 1e3\n", 3, "no value" },
+	{ "measured pause_ns 1.\n", 3, "no value" },
+	{ "measured pause_ns .5\n", 3, "no value" },
+	{ "measured pause_ns 1.2345\n", 3, "no value" },
+	{ "measured pause_ns 1234567890123\n", 3, "no value" },
+	{ "measured counter_trusted perhaps\n", 3, "no value" },
+	{ "measured counter_why\n", 3, "no value" },
+	{ "cpuid\n", 3, "no leaf" },
+	{ "cpuid = 1 2 3 4\n", 3, "no leaf" },
+	{ "cpuid 123456789 = 1 2 3 4\n", 3, "no leaf" },
+	{ "cpuid 1 1 2 3 4\n", 3, "not four registers" },
+	{ "cpuid 1 = 1 2 3\n", 3, "not four registers" },
+	{ "cpuid 1 = 1 2 3 4 5\n", 3, "not four registers" },
+	{ "cpuid 1 = 1 2 3 g\n", 3, "not four registers" },
+	{ "cpuid 1 = 1 2 3 123456789\n", 3, "not four registers" },
+	{ "cpuid 1 = 1 2 # 3 4\n", 3, "not four registers" },
+	{ "cpuid 1. = 1 2 3 4\n", 3, "no subleaf" },
+	{ "cpuid 2-1 = 1 2 3 4\n", 3, "a range" },
+	{ "cpuid 2-2 = 1 2 3 4\n", 3, "a range" },
+	{ "cpuid 2- = 1 2 3 4\n", 3, "a range" },
+	{ "cpuid 1 = 1 2 3 4\ncpuid 1 = 1 2 3 4\n", 4, "earlier line" },
+	{ "cpuid 1-5 = 1 2 3 4\ncpuid 3 = 0 0 0 0\n", 4, "earlier line" },
+	{ "cpuid 3 = 1 2 3 4\ncpuid 1-3 = 0 0 0 0\n", 4, "earlier line" },
+	{ "cpuid 1 = 1 2 3 4\ncpuid none\n", 4, "in earlier lines" },
+	{ "cpuid none\ncpuid 1 = 1 2 3 4\n", 4, "there is no CPUID" },
+	{ "| text\n", 3, "of no file" },
+	{ "file /a\ncpus online 4\n| text\n", 5, "of no file" },
+	{ "error EIO /a\n| text\n", 4, "of no file" },
+	{ "file /a\n|text\n", 4, "no blank" },
+	{ "file /a\n| \\n\n", 4, "backslash" },
+	{ "file /a\n| \\x1\n", 4, "backslash" },
+	{ "file /a\n| \\xg0\n", 4, "backslash" },
+	{ "file\n", 3, "a path begins with" },
+	{ "file a\n", 3, "a path begins with" },
+	{ "file /a\\x00b\n", 3, "a path begins with" },
+	{ "file /a\\x0ab\n", 3, "a path begins with" },
+	{ "file /a\\\n", 3, "backslash" },
+	{ "file /a\nfile /a\n", 4, "earlier line" },
+	{ "file /a\nerror EIO /a\n", 4, "earlier line" },
+	{ "error\n", 3, "no errno's name" },
+	{ "error EIO\n", 3, "write error" },
+	{ "error EFOO /a\n", 3, "\"EFOO\" is no errno's name" },
+	{ "error 5 /a\n", 3, "no errno's name" },
+	{ "expect\n", 3, "expect KEY VALUE" },
+	{ "expect a\n", 3, "expect KEY VALUE" },
+	{ "expect a \n", 3, "expect KEY VALUE" },
+	{ "expect  a\n", 3, "expect KEY VALUE" },
+};
+
 static void test_every_bad_line_is_refused_with_its_number(void **state)
 {
-	static const struct {
-		const char *lines; /* behind the title, whose two lines are good */
-		size_t line;
-		const char *reason;
-	} cases[] = {
-		{ "nonsense\n", 3, "no line begins with \"nonsense\"" },
-		{ " cpus online 4\n", 3, "no line begins with" },
-		{ "Cpus online 4\n", 3, "no line begins with" },
-		{ "note fine\n\n# fine\nnonsense", 6, "no line begins" },
-		{ "origin real\n", 3, "twice" },
-		{ "note\n", 3, "empty" },
-		{ "note \x07\n", 3, "byte 0x07 in column 6" },
-		{ "note caf\xc3\xa9\n", 3, "byte 0xc3" },
-		{ "note x\r\n", 3, "byte 0x0d" },
-		{ "cpus\n", 3, "cpus has no \"\"" },
-		{ "cpus idle 4\n", 3, "cpus has no \"idle\"" },
-		{ "cpus online\n", 3, "no value" },
-		{ "cpus online 0\n", 3, "no value" },
-		{ "cpus online -1\n", 3, "no value" },
-		{ "cpus online  4\n", 3, "no value" },
-		{ "cpus online 4x\n", 3, "no value" },
-		{ "cpus online 1000001\n", 3, "no value" },
-		{ "cpus online 99999999999999999999\n", 3, "no value" },
-		{ "cpus online 4\ncpus affinity 4\ncpus online 4\n", 5, "cpus online is said twice" },
-		{ "topology l3_bytes 9999999999999999999\n", 3, "no value" },
-		{ "topology pause_ns 1\n", 3, "topology has no \"pause_ns\"" },
-		{ "measured pause_ns\n", 3, "no value" },
-		{ "measured pause_ns -1\n", 3, "no value" },
-		{ "measured pause_ns nan\n", 3, "no value" },
-		{ "measured pause_ns inf\n", 3, "no value" },
-		{ "measured pause_ns 0x10\n", 3, "no value" },
-		{ "measured pause_ns 1e3\n", 3, "no value" },
-		{ "measured pause_ns 1.\n", 3, "no value" },
-		{ "measured pause_ns .5\n", 3, "no value" },
-		{ "measured pause_ns 1.2345\n", 3, "no value" },
-		{ "measured pause_ns 1234567890123\n", 3, "no value" },
-		{ "measured counter_trusted perhaps\n", 3, "no value" },
-		{ "measured counter_why\n", 3, "no value" },
-		{ "cpuid\n", 3, "no leaf" },
-		{ "cpuid = 1 2 3 4\n", 3, "no leaf" },
-		{ "cpuid 123456789 = 1 2 3 4\n", 3, "no leaf" },
-		{ "cpuid 1 1 2 3 4\n", 3, "not four registers" },
-		{ "cpuid 1 = 1 2 3\n", 3, "not four registers" },
-		{ "cpuid 1 = 1 2 3 4 5\n", 3, "not four registers" },
-		{ "cpuid 1 = 1 2 3 g\n", 3, "not four registers" },
-		{ "cpuid 1 = 1 2 3 123456789\n", 3, "not four registers" },
-		{ "cpuid 1 = 1 2 # 3 4\n", 3, "not four registers" },
-		{ "cpuid 1. = 1 2 3 4\n", 3, "no subleaf" },
-		{ "cpuid 2-1 = 1 2 3 4\n", 3, "a range" },
-		{ "cpuid 2-2 = 1 2 3 4\n", 3, "a range" },
-		{ "cpuid 2- = 1 2 3 4\n", 3, "a range" },
-		{ "cpuid 1 = 1 2 3 4\ncpuid 1 = 1 2 3 4\n", 4, "earlier line" },
-		{ "cpuid 1-5 = 1 2 3 4\ncpuid 3 = 0 0 0 0\n", 4, "earlier line" },
-		{ "cpuid 3 = 1 2 3 4\ncpuid 1-3 = 0 0 0 0\n", 4, "earlier line" },
-		{ "cpuid 1 = 1 2 3 4\ncpuid none\n", 4, "in earlier lines" },
-		{ "cpuid none\ncpuid 1 = 1 2 3 4\n", 4, "there is no CPUID" },
-		{ "| text\n", 3, "of no file" },
-		{ "file /a\ncpus online 4\n| text\n", 5, "of no file" },
-		{ "error EIO /a\n| text\n", 4, "of no file" },
-		{ "file /a\n|text\n", 4, "no blank" },
-		{ "file /a\n| \\n\n", 4, "backslash" },
-		{ "file /a\n| \\x1\n", 4, "backslash" },
-		{ "file /a\n| \\xg0\n", 4, "backslash" },
-		{ "file\n", 3, "a path begins with" },
-		{ "file a\n", 3, "a path begins with" },
-		{ "file /a\\x00b\n", 3, "a path begins with" },
-		{ "file /a\\x0ab\n", 3, "a path begins with" },
-		{ "file /a\\\n", 3, "backslash" },
-		{ "file /a\nfile /a\n", 4, "earlier line" },
-		{ "file /a\nerror EIO /a\n", 4, "earlier line" },
-		{ "error\n", 3, "no errno's name" },
-		{ "error EIO\n", 3, "write error" },
-		{ "error EFOO /a\n", 3, "\"EFOO\" is no errno's name" },
-		{ "error 5 /a\n", 3, "no errno's name" },
-		{ "expect\n", 3, "expect KEY VALUE" },
-		{ "expect a\n", 3, "expect KEY VALUE" },
-		{ "expect a \n", 3, "expect KEY VALUE" },
-		{ "expect  a\n", 3, "expect KEY VALUE" },
-	};
 	char text[256];
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		snprintf(text, sizeof(text), TITLE "%s", cases[i].lines);
-		assert_refused(text, strlen(text), cases[i].line, cases[i].reason);
+	for (i = 0; i < sizeof(bad_lines) / sizeof(bad_lines[0]); i++) {
+		snprintf(text, sizeof(text), TITLE "%s", bad_lines[i].lines);
+		assert_refused(text, strlen(text), bad_lines[i].line, bad_lines[i].reason);
 	}
 }
 

@@ -2,6 +2,7 @@
 /* Statistics: each number is exact where it is known what happens, whoever has ended or forked; off, nothing is counted. */
 #include "tests/unit/support.h"
 
+#include "detect/clock.h"
 #include "primitives/tally.h"
 
 #include <guestsync/guestsync.h>
@@ -236,14 +237,6 @@ struct sleeper {
 	gsync_statistics_waits_t counted; /* by itself */
 };
 
-static uint64_t now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 static void *sleep_for_lock(void *argument)
 {
 	struct sleeper *self = argument;
@@ -278,7 +271,7 @@ static void who_sleeps_and_who_wakes_is_counted(void **state)
 	for (const struct kind *kind = kinds; kind < kinds + KIND_COUNT; kind++) {
 		gsync_statistics_waits_t before = now_of(kind), own = own_of(kind);
 		struct sleeper sleeper = { .kind = kind };
-		uint64_t began = now_ns(), asleep;
+		uint64_t began = gsync_monotonic_ns(), asleep;
 		pthread_t thread;
 		union storage lock;
 
@@ -290,15 +283,15 @@ static void who_sleeps_and_who_wakes_is_counted(void **state)
 			test_sleep_ms(1);
 		until_asleep(&sleeper.thread);
 		assert_since(&before, now_of(kind), 1, 0, 0, 0, 0);
-		asleep = now_ns();
+		asleep = gsync_monotonic_ns();
 		test_sleep_ms(5);
-		asleep = now_ns() - asleep;
+		asleep = gsync_monotonic_ns() - asleep;
 		kind->unlock(&lock);
 		test_join(thread);
 		assert_since(&before, now_of(kind), 2, 0, 1, 0, 1);
 		assert_since(&own, own_of(kind), 1, 0, 0, 0, 1);
 		assert_since(&(gsync_statistics_waits_t){ 0 }, sleeper.counted, 1, 0, 1, 0, 0);
-		assert_in_range(sleeper.counted.longest_wait_ns, asleep, now_ns() - began);
+		assert_in_range(sleeper.counted.longest_wait_ns, asleep, gsync_monotonic_ns() - began);
 		assert_true(now_of(kind).longest_wait_ns >= sleeper.counted.longest_wait_ns);
 	}
 }
@@ -563,9 +556,9 @@ static void who_helps_in_a_loop_is_counted(void **state)
 	assert_int_equal(of_process().pool.helped - before.helped, pthread_equal(at[0], at[1]) ? 0 : 1);
 }
 
-/* ---- the table at exit; this program itself, with another task */
+/* ---- what a process says or finds that is told SETTING; this program itself, with another task */
 
-static int take_and_exit(void)
+static void take_and_exit(void)
 {
 	gsync_oticket_t lock = GSYNC_OTICKET_INIT;
 
@@ -576,8 +569,59 @@ static int take_and_exit(void)
 	exit(0);
 }
 
-/* What a process says on stderr in the end that is told SETTING. */
-static void run_with(const char *setting, char *said, size_t size)
+static void do_nothing(void *unused)
+{
+	(void)unused;
+}
+
+static void spawn_and_exit(void)
+{
+	gsync_group_t group = GSYNC_GROUP_INIT;
+
+	/* With one CPU tasks run at once, and are none. */
+	gsync_profile_set("usable_cpus", 2);
+	for (int i = 0; i < 3; i++)
+		gsync_group_spawn(&group, do_nothing, NULL);
+	exit(gsync_group_wait(&group));
+}
+
+/* Where all keys are somebody's. */
+static void start_in_vain(void)
+{
+	gsync_mutex_t lock = GSYNC_MUTEX_INIT;
+	gsync_statistics_t counted;
+	pthread_key_t key;
+	bool refused;
+
+	while (pthread_key_create(&key, NULL) == 0) {
+		/* one more */
+	}
+	refused = gsync_statistics_start() == EAGAIN && gsync_statistics_start() == EAGAIN;
+	gsync_mutex_lock(&lock);
+	gsync_mutex_unlock(&lock);
+	gsync_statistics_of_process(&counted, sizeof(counted));
+	exit(refused && counted.mutex.acquired == 0 ? 0 : 1);
+}
+
+static const struct task {
+	const char *name;
+	void (*run)(void);
+} tasks[] = {
+	{ "take", take_and_exit },
+	{ "spawn", spawn_and_exit },
+	{ "start", start_in_vain },
+};
+
+static int run_task(const char *name)
+{
+	for (size_t i = 0; i < sizeof(tasks) / sizeof(tasks[0]); i++)
+		if (strcmp(tasks[i].name, name) == 0)
+			tasks[i].run();
+	return 1;
+}
+
+/* It succeeds; SAID is what stood on its stderr in the end. */
+static void run_with(const char *setting, const char *task, char *said, size_t size)
 {
 	size_t length = 0;
 	ssize_t more;
@@ -594,7 +638,7 @@ static void run_with(const char *setting, char *said, size_t size)
 		unsetenv("GUESTSYNC_STATS");
 		if (setting)
 			setenv("GUESTSYNC_STATS", setting, 1);
-		execl("/proc/self/exe", "test_statistics", "take", (char *)NULL);
+		execl("/proc/self/exe", "test_statistics", task, (char *)NULL);
 		_exit(1);
 	}
 	close(ends[1]);
@@ -612,7 +656,7 @@ static void the_environment_asks_for_a_table(void **state)
 	const char *row;
 
 	(void)state;
-	run_with("1", said, sizeof(said));
+	run_with("1", "take", said, sizeof(said));
 	assert_memory_equal(said, "guestsync: statistics of ", 25);
 	row = strstr(said, "\n  oticket ");
 	assert_non_null(row);
@@ -621,12 +665,24 @@ static void the_environment_asks_for_a_table(void **state)
 	assert_int_equal(contended, 0);
 	assert_null(strstr(said, "mutex"));
 	assert_null(strstr(said, "pool"));
-	run_with("0", said, sizeof(said));
+	run_with("0", "take", said, sizeof(said));
 	assert_string_equal(said, "");
-	run_with(NULL, said, sizeof(said));
+	run_with(NULL, "take", said, sizeof(said));
 	assert_string_equal(said, "");
-	run_with("2", said, sizeof(said));
+	run_with("2", "take", said, sizeof(said));
 	assert_string_equal(said, "guestsync: GUESTSYNC_STATS=2: not a whole number from 0 to 1; the default stays\n");
+	run_with("1", "spawn", said, sizeof(said));
+	assert_non_null(strstr(said, "\n  pool     3 tasks, "));
+	assert_null(strstr(said, "oticket"));
+}
+
+static void without_a_key_nothing_is_counted(void **state)
+{
+	char said[4096];
+
+	(void)state;
+	run_with(NULL, "start", said, sizeof(said));
+	assert_string_equal(said, "");
 }
 
 int main(int count, char **arguments)
@@ -645,10 +701,10 @@ int main(int count, char **arguments)
 		cmocka_unit_test(a_stolen_task_is_counted),
 		cmocka_unit_test(who_helps_in_a_loop_is_counted),
 		cmocka_unit_test(the_environment_asks_for_a_table),
+		cmocka_unit_test(without_a_key_nothing_is_counted),
 	};
 
 	if (count > 1)
-		return take_and_exit();
-	(void)arguments;
+		return run_task(arguments[1]);
 	return cmocka_run_group_tests(tests, counting, NULL);
 }

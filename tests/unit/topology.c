@@ -4,6 +4,7 @@
  * machine agrees with what the kernel says, for all CPUs and for one.
  */
 #include "tests/unit/fake_machine.h"
+
 #include <signal.h>
 
 static const struct gsync_topology sound = {
