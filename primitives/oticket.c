@@ -202,12 +202,11 @@ static uint64_t watch_budget(gsync_oticket_t *lock, const struct gsync_tuning *t
 	return section(lock) + two_switches;
 }
 
-/* Looks how far the turn is, and from where. Each time the queue moves, patience is renewed. */
+/* Looks how far the turn is. Each time the queue moves, patience is renewed. */
 static void look(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struct waiter *self)
 {
 	uint32_t places = distance(lock, self->ticket);
 
-	self->cpu = is_private(lock) ? gsync_whereabouts_tell(lock, self->ticket, true) : GSYNC_NOWHERE;
 	if (places == self->places)
 		return;
 	self->places = places;
@@ -215,25 +214,43 @@ static void look(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struc
 	gsync_spin_start(&self->watch, watch_budget(lock, tuning, self), 1);
 }
 
+static int tell(gsync_oticket_t *lock, uint32_t ticket, bool up)
+{
+	return is_private(lock) ? gsync_whereabouts_tell(lock, ticket, up) : GSYNC_NOWHERE;
+}
+
+static bool yield(gsync_oticket_t *lock, struct waiter *self)
+{
+	if (!gsync_spin_yield())
+		return false;
+	self->cpu = tell(lock, self->ticket, true); /* perhaps another */
+	return true;
+}
+
 /* How many of those before the waiter are on its CPU, which only one of them can have: counted where few, and where known. */
 static uint32_t ahead_here(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
 {
 	uint32_t before = within_reach(self->places);
 
-	if (self->cpu == GSYNC_NOWHERE)
+	if (self->cpu == GSYNC_NOWHERE || tuning->usable_cpus == 1)
 		return self->places / tuning->usable_cpus;
 	return gsync_whereabouts_count(lock, self->ticket - before, before, self->cpu, tuning->yield_places + 1);
 }
 
-/* Whether the waiter's turn comes soon, if sections last as long as they did lately, and the queue has not stood still. */
+/* How far a turn may be that comes soon, if sections last as long as they did lately. */
+static uint32_t soon(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
+{
+	return (uint32_t)(tuning->yield / (section(lock) + switch_ticks(tuning) + 1));
+}
+
+/* Whether the waiter's turn comes soon, and the queue has not stood still. */
 static bool is_soon(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
 {
-	return gsync_ticks() - self->watch.start < tuning->yield &&
-	       self->places * (section(lock) + switch_ticks(tuning)) <= tuning->yield;
+	return gsync_ticks() - self->watch.start < tuning->yield && self->places <= soon(lock, tuning);
 }
 
 /*
- * In a crowd one of each CPU waits on it, the first of those that stand there: it spins
+ * In a crowd one of each CPU is to wait on it, the first of those that stand there: it spins
  * while the queue moves, so that it is at hand when its turn comes. The others sleep, and
  * who has had its turn wakes the next of its own CPU: that costs little more than the
  * switch of threads that strict order takes anyway. Where few are ahead, and sections are
@@ -249,24 +266,24 @@ static bool stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, st
 		    section(lock) > 2 * switch_ticks(tuning) || !is_soon(lock, tuning, self))
 			return false;
 		self->has_yielded = true;
-		return gsync_spin_yield();
+		return yield(lock, self);
 	}
 	if (!is_soon(lock, tuning, self))
 		return gsync_spin_again(&self->spin);
 	if (gsync_ticks() - gsync_turn_began > tuning->fair / TURNS_PER_FAIR) {
 		/* Those that are not in the queue, for want of this CPU, shall have their turns, too. */
-		gsync_spin_yield();
+		yield(lock, self);
 		gsync_turn_began = gsync_ticks();
 		return true;
 	}
-	return gsync_spin_again(&self->watch) || gsync_spin_yield() || gsync_spin_again(&self->spin);
+	return gsync_spin_again(&self->watch) || yield(lock, self) || gsync_spin_again(&self->spin);
 }
 
 /* Stays up while that makes sense. True when it is TICKET's turn. */
 static bool stay(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *deadline)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	struct waiter self = { .ticket = ticket };
+	struct waiter self = { .ticket = ticket, .cpu = tell(lock, ticket, true) };
 
 	while (!is_turn(lock, ticket)) {
 		look(lock, &tuning, &self);
@@ -305,8 +322,7 @@ static bool sleep_on(gsync_oticket_t *lock, uint32_t ticket, const struct timesp
 	uint64_t seen = __atomic_load_n(turn, __ATOMIC_RELAXED);
 	enum gsync_sleep sleep;
 
-	if (is_private(lock))
-		gsync_whereabouts_tell(lock, ticket, false);
+	tell(lock, ticket, false);
 	do {
 		if (gsync_oticket_is_turn_(seen, ticket))
 			return false;
@@ -316,7 +332,8 @@ static bool sleep_on(gsync_oticket_t *lock, uint32_t ticket, const struct timesp
 	sleep = gsync_futex_wait(gsync_upper_half(turn), (uint32_t)((seen + ONE_SLEEPER) >> 32), channel(ticket), deadline,
 				 !is_private(lock));
 	__atomic_fetch_sub(turn, ONE_SLEEPER, __ATOMIC_RELAXED);
-	gsync_turn_began = gsync_ticks();
+	if (sleep != GSYNC_SLEEP_NONE)
+		gsync_turn_began = gsync_ticks();
 	return sleep == GSYNC_SLEEP_TIMED_OUT;
 }
 
@@ -326,11 +343,11 @@ static bool give_up(gsync_oticket_t *lock, uint32_t ticket)
 	uint64_t *turn = turn_of(lock, ticket);
 	uint64_t seen = __atomic_load_n(turn, __ATOMIC_RELAXED);
 
+	gsync_whereabouts_forget(lock, ticket);
 	do {
 		if (gsync_oticket_is_turn_(seen, ticket))
 			return false;
 	} while (!change(turn, &seen, seen | channel(ticket), __ATOMIC_RELEASE));
-	gsync_whereabouts_forget(lock, ticket);
 	return true;
 }
 
@@ -343,6 +360,7 @@ static int wait_for_turn(gsync_oticket_t *lock, uint32_t ticket, const struct ti
 			return ETIMEDOUT;
 	}
 	__atomic_store_n(&lock->serving, ticket, __ATOMIC_RELEASE);
+	tell(lock, ticket, false);
 	lock->heir = ticket + 1;
 	lock->entered = (uint32_t)gsync_ticks();
 	return 0;
@@ -445,16 +463,19 @@ static void note_held(gsync_oticket_t *lock, const struct gsync_tuning *tuning, 
 }
 
 /*
- * Wakes the next of this CPU, ahead of its turn, unless it is SERVED, who is awake by now. In a crowd
+ * Wakes the next of this CPU, ahead of its turn, unless it is SERVED, who is being woken. In a crowd
  * that is the one who can run as soon as this thread waits again. Only LOCK's address is used.
+ * False when nobody is known to be here.
  */
-static void wake_next_here(gsync_oticket_t *lock, uint32_t heir, uint32_t waiting, uint32_t served)
+static bool wake_next_here(gsync_oticket_t *lock, uint32_t heir, uint32_t tickets, uint32_t served)
 {
 	uint32_t next;
 
-	if (gsync_whereabouts_find_here(lock, heir, within_reach(waiting), &next) && next != served &&
-	    !gsync_whereabouts_is_up(lock, next))
+	if (!gsync_whereabouts_find_here(lock, heir, tickets, &next))
+		return false;
+	if (next != served && !gsync_whereabouts_is_up(lock, next))
 		wake(lock, next, false);
+	return true;
 }
 
 void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
@@ -464,18 +485,21 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 	uint32_t waiting = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - heir;
 	bool shared = !is_private(lock);
 	bool crowd = !shared && waiting >= tuning.usable_cpus && !gsync_is_pressed(&tuning);
-	uint32_t ahead = crowd ? 0 : sleepers_behind(lock, heir, tuning.eager);
+	uint32_t ahead = sleepers_behind(lock, heir, tuning.eager);
+	uint32_t known = waiting < soon(lock, &tuning) ? waiting : soon(lock, &tuning);
 	bool slept;
 	uint32_t served;
 
 	note_held(lock, &tuning, heir);
-	gsync_whereabouts_forget(lock, heir - 1);
 	GSYNC_PROBE1(oticket_release, lock);
 	served = give_turn(lock, heir, &slept);
+	/* A waiter on this CPU shall not take this thread for one that is before it. */
+	if (!shared)
+		gsync_whereabouts_forget(lock, heir - 1);
 	if (slept && (shared || !gsync_whereabouts_is_up(lock, served)))
 		wake(lock, served, shared);
-	if (crowd)
-		wake_next_here(lock, heir, waiting, served);
+	if (crowd && wake_next_here(lock, heir, within_reach(known), served))
+		return;
 	for (uint32_t k = 0; ahead >> k != 0; k++)
 		if ((ahead >> k & 1u) != 0 && heir + 1 + k != served)
 			wake(lock, heir + 1 + k, shared);

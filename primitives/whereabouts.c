@@ -9,8 +9,11 @@
  *
  *   change          by
  *   any to up       a waiter, before it looks whether it may stay up
- *   any to asleep   the same, before it registers as a sleeper
- *   its own to 0    a waiter that gives up; the holder, before it gives the turn away
+ *   any to asleep   the same, before it registers as a sleeper, and when it has got the lock
+ *   its own to 0    a waiter, before it gives up; one that has waited, when it has released the lock
+ *
+ * So who is up waits now: no entry says so of a ticket whose time is over, whichever
+ * copy of the library its holder released the lock by.
  *
  * Order: all accesses are relaxed. That a waiter which registered as a sleeper is not seen
  * up follows from the lock's word: see whereabouts.h. Everything else here is a hint.
@@ -27,7 +30,13 @@
 #define CPU ((uint64_t)255)
 #define ADDRESS_BITS 48
 
-static uint64_t whereabouts[ENTRIES];
+static _Alignas(64) uint64_t whereabouts[ENTRIES];
+
+/* Whether LOCK's address fits into an entry. */
+static bool has_name(const void *lock)
+{
+	return (uint64_t)(uintptr_t)lock >> ADDRESS_BITS == 0;
+}
 
 static uint64_t *entry_of(const void *lock, uint32_t ticket)
 {
@@ -46,7 +55,7 @@ static uint64_t look_up(const void *lock, uint32_t ticket)
 {
 	uint64_t entry = __atomic_load_n(entry_of(lock, ticket), __ATOMIC_RELAXED);
 
-	return (entry & ~(UP | CPU)) == name(lock, ticket) ? entry : 0;
+	return has_name(lock) && (entry & ~(UP | CPU)) == name(lock, ticket) ? entry : 0;
 }
 
 static int this_cpu(void)
@@ -64,7 +73,7 @@ int gsync_whereabouts_tell(const void *lock, uint32_t ticket, bool up)
 	int cpu = this_cpu();
 	uint64_t told;
 
-	if (cpu == GSYNC_NOWHERE || (uint64_t)(uintptr_t)lock >> ADDRESS_BITS != 0) {
+	if (cpu == GSYNC_NOWHERE || !has_name(lock)) {
 		gsync_whereabouts_forget(lock, ticket);
 		return GSYNC_NOWHERE;
 	}
@@ -97,6 +106,8 @@ uint32_t gsync_whereabouts_count(const void *lock, uint32_t first, uint32_t tick
 {
 	uint32_t count = 0;
 
+	if (cpu == GSYNC_NOWHERE)
+		return 0;
 	for (uint32_t i = 0; i < tickets && count < most; i++)
 		count += is_on(lock, first + i, cpu);
 	return count;
@@ -106,7 +117,7 @@ bool gsync_whereabouts_find_here(const void *lock, uint32_t heir, uint32_t ticke
 {
 	int cpu = this_cpu();
 
-	for (uint32_t i = 0; i < tickets; i++) {
+	for (uint32_t i = 0; i < tickets && cpu != GSYNC_NOWHERE; i++) {
 		*first = heir + i;
 		if (is_on(lock, *first, cpu))
 			return true;

@@ -85,8 +85,8 @@ byte next = FIRST, serving = FIRST - 1;
 #define is_full(t) (sleepers[word_of(t)] == SLEEPERS)
 
 /*
- * The table of whereabouts: a bit for each ticket, as far as tickets differ there. From the moment that a ticket is drawn
- * it may be known as up, from an earlier one of the same name; so that is what it is here. Who has entered is not looked up.
+ * The table of whereabouts: a bit for each ticket, as far as tickets differ there. A waiter says that it is up as soon as
+ * its ticket is drawn, and that it is not when it enters.
  */
 byte up;
 #define entry_of(t) (1 << (t) % (TURNS * ROUNDS))
@@ -143,15 +143,14 @@ inline serve()
 /* In wait_for_turn: leaves its loop unless the turn came first. */
 inline give_up()
 {
-	result = 0;
+	atomic { result = 0; up = up & ~entry_of(ticket) };
 	if
 	:: atomic { is_turn(ticket) -> TOUCH }
 	:: atomic { !is_turn(ticket) -> TOUCH;
 #if MUTANT == 2
 		skip }; atomic { TOUCH;
 #endif
-		gone[word_of(ticket)] = gone[word_of(ticket)] | mark_of(ticket); waits_with[me] = NO_TICKET;
-		up = up & ~entry_of(ticket) };
+		gone[word_of(ticket)] = gone[word_of(ticket)] | mark_of(ticket); waits_with[me] = NO_TICKET };
 		break
 	fi
 }

@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "bench/oticket_at.h"
+#include "primitives/whereabouts.h"
 
 #define WAITERS 12
 #define LAST_TICKET UINT32_MAX
@@ -51,6 +52,42 @@ static void zeroed_memory_is_an_unlocked_lock(void **state)
 	assert_int_equal(gsync_oticket_trylock(&other), EBUSY);
 	gsync_oticket_unlock(&other);
 	assert_int_equal(gsync_oticket_destroy(&other), 0);
+}
+
+/* Or it sleeps, having been up. */
+static void until_up(uint32_t ticket)
+{
+	while (!gsync_whereabouts_is_up(&lock, ticket) &&
+	       (__atomic_load_n(&lock.turn[ticket % GSYNC_OTICKET_TURNS_], __ATOMIC_RELAXED) >> 32 & 0xfff) == 0)
+		sched_yield();
+}
+
+static void *lock_and_look(void *ticket)
+{
+	gsync_oticket_lock(&lock);
+	assert_false(gsync_whereabouts_is_up(&lock, (uint32_t)(uintptr_t)ticket));
+	gsync_oticket_unlock(&lock);
+	return NULL;
+}
+
+/* Another copy of the library may release it, and the next waiter of this name would have been taken for one that is up. */
+static void who_has_waited_is_not_known_as_up_any_more(void **state)
+{
+	struct timespec soon;
+	pthread_t waiter;
+
+	(void)state;
+	start_at(0);
+	gsync_oticket_lock(&lock);
+	waiter = test_thread(lock_and_look, (void *)(uintptr_t)1);
+	until_up(1);
+	gsync_oticket_unlock(&lock);
+	test_join(waiter);
+	gsync_oticket_lock(&lock);
+	soon = test_deadline(2);
+	assert_int_equal(gsync_oticket_timedlock(&lock, &soon), ETIMEDOUT);
+	assert_false(gsync_whereabouts_is_up(&lock, 3));
+	gsync_oticket_unlock(&lock);
 }
 
 static int order[WAITERS];
@@ -272,6 +309,7 @@ int main(void)
 		cmocka_unit_test(init_refuses_an_unknown_flag),
 		cmocka_unit_test(destroy_refuses_a_held_lock),
 		cmocka_unit_test(zeroed_memory_is_an_unlocked_lock),
+		cmocka_unit_test(who_has_waited_is_not_known_as_up_any_more),
 		cmocka_unit_test(serves_in_the_order_of_arrival),
 		cmocka_unit_test(serves_in_order_where_tickets_wrap),
 		cmocka_unit_test(serves_in_order_where_rounds_wrap),

@@ -93,6 +93,8 @@ static void who_cannot_be_named_is_nowhere(void **state)
 	(void)state;
 	assert_int_equal(gsync_whereabouts_tell(far, TICKET, true), GSYNC_NOWHERE);
 	assert_false(gsync_whereabouts_is_up(far, TICKET));
+	gsync_whereabouts_tell(&lock, TICKET, true);
+	assert_false(gsync_whereabouts_is_up(far, TICKET));
 }
 
 static void a_waiter_that_cannot_tell_its_cpu_is_not_known_as_up(void **state)
