@@ -41,8 +41,8 @@
  * apart: a timed waiter draws its ticket only where T - serving <= 120.
  *
  * Nothing is touched after the release: who is to be woken ahead of turn is
- * looked up before it, or in the table, and wake-ups use addresses only. Where the turn falls to
- * a ticket that was given up, the lock is still held.
+ * looked up before it, or in the table, and wake-ups use addresses only. Where
+ * the turn falls to a ticket that was given up, the lock is still held.
  *
  * Order: the turn is given by release and seen by acquire operations on the same
  * word; so is a ticket given up, by its waiter to the one who passes it over. next
@@ -463,9 +463,9 @@ static void note_held(gsync_oticket_t *lock, const struct gsync_tuning *tuning, 
 }
 
 /*
- * Wakes the next of this CPU, ahead of its turn, unless it is SERVED, who is being woken. In a crowd
- * that is the one who can run as soon as this thread waits again. Only LOCK's address is used.
- * False when nobody is known to be here.
+ * Wakes the next of this CPU, ahead of its turn, unless it is SERVED, who is being
+ * woken. In a crowd that is the one who can run as soon as this thread waits again.
+ * Only LOCK's address is used. False when nobody is known to be here.
  */
 static bool wake_next_here(gsync_oticket_t *lock, uint32_t heir, uint32_t tickets, uint32_t served)
 {
