@@ -240,15 +240,14 @@ static bool must_not_disturb(uint32_t seen, const struct waiter *self)
  * at once: what one thread does alone with a CPU is all that there is to be had.
  */
 #define WHILES_PER_PATIENCE 8
-#define TURNS_PER_FAIR 4
 #define WHILES_PER_FLOOR 4
 
 static bool should_make_room(const struct gsync_spin *spin, const struct gsync_tuning *tuning, bool pressed)
 {
-	uint64_t turn = spin->now - gsync_turn_began;
 	uint64_t a_while = pressed ? tuning->spin_floor / WHILES_PER_FLOOR : tuning->spin / WHILES_PER_PATIENCE;
 
-	return turn > tuning->fair / TURNS_PER_FAIR || (gsync_spin_elapsed(spin) > a_while && turn > a_while);
+	return gsync_turn_is_over(tuning, spin->now) ||
+	       (gsync_spin_elapsed(spin) > a_while && spin->now - gsync_turn_began > a_while);
 }
 
 /* Spins until the lock is taken (true) or patience ends. */

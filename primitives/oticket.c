@@ -65,7 +65,6 @@
 #define WINDOW 128
 #define WINDOW_MARGIN 8
 #define POLL_NS 1000000u
-#define TURNS_PER_FAIR 4
 
 int gsync_oticket_init(gsync_oticket_t *lock, unsigned flags)
 {
@@ -98,9 +97,9 @@ static uint32_t channel(uint32_t ticket)
 	return 1u << (gsync_oticket_round_(ticket) % 32);
 }
 
-static bool is_private(gsync_oticket_t *lock)
+static bool is_shared(gsync_oticket_t *lock)
 {
-	return (lock->flags & GSYNC_PROCESS_SHARED) == 0;
+	return (lock->flags & GSYNC_PROCESS_SHARED) != 0;
 }
 
 static void wake(gsync_oticket_t *lock, uint32_t ticket, bool shared)
@@ -180,10 +179,9 @@ static uint64_t section(gsync_oticket_t *lock)
 	return __atomic_load_n(&lock->held, __ATOMIC_RELAXED);
 }
 
-/* So many tickets are looked up at the most. */
-static uint32_t within_reach(uint32_t tickets)
+static uint32_t lesser(uint32_t a, uint32_t b)
 {
-	return tickets < WINDOW ? tickets : WINDOW;
+	return a < b ? a : b;
 }
 
 /*
@@ -197,7 +195,7 @@ static uint64_t watch_budget(gsync_oticket_t *lock, const struct gsync_tuning *t
 	uint32_t behind = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - self->ticket - 1;
 
 	if (section(lock) > two_switches &&
-	    gsync_whereabouts_count(lock, self->ticket + 1, within_reach(behind), self->cpu, 1) > 0)
+	    gsync_whereabouts_count(lock, self->ticket + 1, lesser(behind, WINDOW), self->cpu, 1) > 0)
 		return 0;
 	return section(lock) + two_switches;
 }
@@ -216,7 +214,7 @@ static void look(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struc
 
 static int tell(gsync_oticket_t *lock, uint32_t ticket, bool up)
 {
-	return is_private(lock) ? gsync_whereabouts_tell(lock, ticket, up) : GSYNC_NOWHERE;
+	return is_shared(lock) ? GSYNC_NOWHERE : gsync_whereabouts_tell(lock, ticket, up);
 }
 
 static bool yield(gsync_oticket_t *lock, struct waiter *self)
@@ -230,7 +228,7 @@ static bool yield(gsync_oticket_t *lock, struct waiter *self)
 /* How many of those before the waiter are on its CPU, which only one of them can have: counted where few, and where known. */
 static uint32_t ahead_here(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
 {
-	uint32_t before = within_reach(self->places);
+	uint32_t before = lesser(self->places, WINDOW);
 
 	if (self->cpu == GSYNC_NOWHERE || tuning->usable_cpus == 1)
 		return self->places / tuning->usable_cpus;
@@ -270,7 +268,7 @@ static bool stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, st
 	}
 	if (!is_soon(lock, tuning, self))
 		return gsync_spin_again(&self->spin);
-	if (gsync_ticks() - gsync_turn_began > tuning->fair / TURNS_PER_FAIR) {
+	if (gsync_turn_is_over(tuning, gsync_ticks())) {
 		/* Those that are not in the queue, for want of this CPU, shall have their turns, too. */
 		yield(lock, self);
 		gsync_turn_began = gsync_ticks();
@@ -310,7 +308,7 @@ static bool nap(gsync_oticket_t *lock, const struct timespec *deadline)
 	bool last = deadline && gsync_deadline_before(deadline, &until);
 
 	/* Nobody changes or wakes flags: this is only a sleep. */
-	return gsync_futex_wait(&lock->flags, lock->flags, GSYNC_ANYBODY, last ? deadline : &until, !is_private(lock)) ==
+	return gsync_futex_wait(&lock->flags, lock->flags, GSYNC_ANYBODY, last ? deadline : &until, is_shared(lock)) ==
 		       GSYNC_SLEEP_TIMED_OUT &&
 	       last;
 }
@@ -330,7 +328,7 @@ static bool sleep_on(gsync_oticket_t *lock, uint32_t ticket, const struct timesp
 			return nap(lock, deadline); /* the count is full: 4095 sleep here already */
 	} while (!change(turn, &seen, seen + ONE_SLEEPER, __ATOMIC_RELEASE));
 	sleep = gsync_futex_wait(gsync_upper_half(turn), (uint32_t)((seen + ONE_SLEEPER) >> 32), channel(ticket), deadline,
-				 !is_private(lock));
+				 is_shared(lock));
 	__atomic_fetch_sub(turn, ONE_SLEEPER, __ATOMIC_RELAXED);
 	if (sleep != GSYNC_SLEEP_NONE)
 		gsync_turn_began = gsync_ticks();
@@ -483,10 +481,10 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 	const struct gsync_tuning tuning = gsync_tuning();
 	uint32_t heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1;
 	uint32_t waiting = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - heir;
-	bool shared = !is_private(lock);
+	bool shared = is_shared(lock);
 	bool crowd = !shared && waiting >= tuning.usable_cpus && !gsync_is_pressed(&tuning);
 	uint32_t ahead = sleepers_behind(lock, heir, tuning.eager);
-	uint32_t known = waiting < soon(lock, &tuning) ? waiting : soon(lock, &tuning);
+	uint32_t reach = crowd ? lesser(lesser(waiting, soon(lock, &tuning)), WINDOW) : 0;
 	bool slept;
 	uint32_t served;
 
@@ -498,7 +496,7 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 		gsync_whereabouts_forget(lock, heir - 1);
 	if (slept && (shared || !gsync_whereabouts_is_up(lock, served)))
 		wake(lock, served, shared);
-	if (crowd && wake_next_here(lock, heir, within_reach(known), served))
+	if (reach > 0 && wake_next_here(lock, heir, reach, served))
 		return;
 	for (uint32_t k = 0; ahead >> k != 0; k++)
 		if ((ahead >> k & 1u) != 0 && heir + 1 + k != served)

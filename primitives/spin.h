@@ -71,9 +71,6 @@ static inline uint64_t gsync_spin_elapsed(const struct gsync_spin *spin)
  */
 bool gsync_spin_yield(void);
 
-/* When this thread last made room, in ticks. */
-extern __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
-
 /*
  * The same as part of a spin, and also beside others as long as they answer it in
  * kind (detect/pressure.h). To the spin's budget no more than CHARGE_MOST of it
@@ -81,5 +78,16 @@ extern __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec
  * with this CPU meanwhile was not spent in vain. One who has a deadline charges all.
  */
 void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most);
+
+/* When this thread last made room, in ticks. */
+extern __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
+
+#define GSYNC_TURNS_PER_FAIR 4
+
+/* Whether it has had its CPU for a whole turn by NOW, in a crowd where others are to have theirs. */
+static inline bool gsync_turn_is_over(const struct gsync_tuning *tuning, uint64_t now)
+{
+	return now - gsync_turn_began > tuning->fair / GSYNC_TURNS_PER_FAIR;
+}
 
 #endif
