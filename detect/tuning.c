@@ -33,6 +33,7 @@
 #define SLOTS 8
 #define LOOKS_PER_CPUS 6u
 #define TURN_NS 1000000u
+#define BETWEEN_LOOKS_NS 25 /* sooner it only disturbs the holder */
 #define SLOW_YIELD_NS 500000u
 #define RECESS_NS 10000000u /* until pressure has been noticed, from where on other rules hold */
 #define THROTTLED_NS 400000000u /* some periods of a quota */
@@ -59,6 +60,7 @@ const struct gsync_published gsync_untuned = {
 		.repair_ns = 2000000,
 		.turn_ns = TURN_NS,
 		.ticks_per_ns = 1,
+		.pauses = 1,
 		.backoff = 4,
 		.eager = 1,
 		.yield_places = 3,
@@ -183,11 +185,17 @@ static uint32_t turn_of(uint32_t fair_ns)
 	return fair_ns < TURN_NS ? TURN_NS : fair_ns;
 }
 
+static uint32_t pauses_in(double ns, double pause_ns)
+{
+	double pauses = pause_ns > 0 ? ns / pause_ns + 0.5 : 1;
+
+	return pauses < 1 ? 1 : pauses > 1000 ? 1000 : (uint32_t)pauses;
+}
+
 static void convert(const struct gsync_profile *profile, struct gsync_tuning *out)
 {
 	double ticks_per_ns = gsync_ticks_per_ns(&conditions.calibration);
 	double pause_ns = conditions.calibration.pause_ns;
-	double backoff = pause_ns > 0 ? profile->backoff_ns / pause_ns + 0.5 : 1;
 
 	memset(out, 0, sizeof(*out)); /* the padding is compared, too */
 	out->spin = (uint64_t)(profile->spin_ns * ticks_per_ns);
@@ -210,7 +218,8 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->repair_ns = profile->repair_ns;
 	out->turn_ns = turn_of(profile->fair_ns);
 	out->ticks_per_ns = ticks_per_ns;
-	out->backoff = backoff < 1 ? 1 : backoff > 1000 ? 1000 : (uint32_t)backoff;
+	out->pauses = pauses_in(BETWEEN_LOOKS_NS, pause_ns);
+	out->backoff = pauses_in(profile->backoff_ns, pause_ns);
 	out->eager = profile->eager;
 	out->yield_places = profile->yield_places;
 	out->barrier_yields = profile->barrier_yields;

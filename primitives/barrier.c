@@ -160,7 +160,7 @@ static bool spin(gsync_barrier_t *barrier, uint32_t phase)
 	struct gsync_spin spin;
 	uint32_t yields = 0;
 
-	gsync_spin_start(&spin, crowded ? 0 : tuning.barrier, 1);
+	gsync_spin_start(&spin, crowded ? 0 : tuning.barrier, tuning.pauses);
 	do
 		ended = has_ended(look(barrier), phase);
 	while (!ended && gsync_spin_again(&spin));

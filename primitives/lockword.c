@@ -144,7 +144,7 @@ struct waiter {
 	uint32_t failed_turns;
 	bool found_idle; /* on its turn, nobody used the lock */
 	uint64_t turn; /* solo: when it will be, in ns of the monotonic clock; 0 = not known yet */
-	uint64_t now;  /* in ticks, at its last look at the lock while it spun */
+	uint64_t now;  /* in ticks, about when it looked at the lock last while it spun; 0 where that was soon */
 };
 
 static uint32_t look(gsync_lockword_t *lock)
@@ -246,6 +246,8 @@ static bool should_make_room(const struct gsync_spin *spin, const struct gsync_t
 {
 	uint64_t a_while = pressed ? tuning->spin_floor / WHILES_PER_FLOOR : tuning->spin / WHILES_PER_PATIENCE;
 
+	if (spin->now == 0)
+		return false; /* it has only just begun */
 	return gsync_turn_is_over(tuning, spin->now) ||
 	       (gsync_spin_elapsed(spin) > a_while && spin->now - gsync_turn_began > a_while);
 }

@@ -208,8 +208,8 @@ static void look(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struc
 	if (places == self->places)
 		return;
 	self->places = places;
-	gsync_spin_start(&self->spin, budget(lock, tuning, self), 1);
-	gsync_spin_start(&self->watch, watch_budget(lock, tuning, self), 1);
+	gsync_spin_start(&self->spin, budget(lock, tuning, self), tuning->pauses);
+	gsync_spin_start(&self->watch, watch_budget(lock, tuning, self), tuning->pauses);
 }
 
 static int tell(gsync_oticket_t *lock, uint32_t ticket, bool up)
@@ -242,9 +242,10 @@ static uint32_t soon(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
 }
 
 /* Whether the waiter's turn comes soon, and the queue has not stood still. */
-static bool is_soon(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
+static bool is_soon(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struct waiter *self)
 {
-	return gsync_ticks() - self->watch.start < tuning->yield && self->places <= soon(lock, tuning);
+	gsync_spin_read_clock(&self->watch);
+	return gsync_spin_elapsed(&self->watch) < tuning->yield && self->places <= soon(lock, tuning);
 }
 
 /*
@@ -268,7 +269,7 @@ static bool stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, st
 	}
 	if (!is_soon(lock, tuning, self))
 		return gsync_spin_again(&self->spin);
-	if (gsync_turn_is_over(tuning, gsync_ticks())) {
+	if (gsync_turn_is_over(tuning, self->watch.now)) {
 		/* Those that are not in the queue, for want of this CPU, shall have their turns, too. */
 		yield(lock, self);
 		gsync_turn_began = gsync_ticks();

@@ -117,12 +117,15 @@ static bool yield_to_others(const struct gsync_tuning *tuning, uint64_t now)
 void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	uint64_t before = gsync_ticks();
-	uint64_t took = 0;
+	uint64_t before;
+	uint64_t took;
 
+	gsync_spin_read_clock(spin);
+	before = spin->now;
 	if (gsync_is_pressed(&tuning) ? yield_to_others(&tuning, before) : yield_to_own(&tuning, before))
-		took = gsync_ticks() - before;
-	gsync_turn_began = before + took;
+		gsync_spin_read_clock(spin);
+	gsync_turn_began = spin->now;
+	took = spin->now - before;
 	if (took > charge_most)
 		spin->start += took - charge_most;
 }

@@ -3,7 +3,9 @@
  * The one spin engine. A waiter spins against a deadline in time, never a
  * number of iterations: PAUSE differs 20-fold between CPUs. Between two looks
  * at the lock it PAUSEs, longer each time up to a cap, so that many waiters
- * leave the holder's cache line alone.
+ * leave the holder's cache line alone. It reads the clock every few PAUSEs only,
+ * and not at all in the shortest of waits: in a guest that may be the dearest of
+ * instructions. (QEMU's emulation takes a lock for it that all vCPUs share.)
  *
  *     struct gsync_spin spin;
  *
@@ -29,36 +31,50 @@
 void gsync_patience_ended(const struct timespec *deadline);
 
 struct gsync_spin {
-	uint64_t start;
-	uint64_t now; /* at the last look at the clock */
+	uint64_t start; /* when the clock was read first, and last; 0 = not yet */
+	uint64_t now;
 	uint64_t budget;
 	uint32_t pauses;     /* the next backoff */
 	uint32_t pauses_max;
+	uint32_t unread; /* pauses since then */
 };
 
-/* PAUSES_MAX bounds the backoff: 1 for a waiter whose turn is sure to come, the tuning's where many compete. */
+#define GSYNC_PAUSES_PER_READING 8
+
+/* PAUSES_MAX bounds the backoff: the tuning's pauses for a waiter whose turn is sure to come, its backoff where many compete. */
 static inline void gsync_spin_start(struct gsync_spin *spin, uint64_t budget, uint32_t pauses_max)
 {
-	spin->start = spin->now = gsync_ticks();
+	spin->start = spin->now = 0;
 	spin->budget = budget;
 	spin->pauses = 1;
 	spin->pauses_max = pauses_max;
+	spin->unread = 0;
+}
+
+static inline void gsync_spin_read_clock(struct gsync_spin *spin)
+{
+	spin->now = gsync_ticks();
+	spin->unread = 0;
+	if (spin->start == 0)
+		spin->start = spin->now;
 }
 
 /* Waits a moment; false when the budget is used up. */
 static inline bool gsync_spin_again(struct gsync_spin *spin)
 {
-	spin->now = gsync_ticks();
 	if (spin->now - spin->start >= spin->budget)
 		return false;
 	for (uint32_t i = 0; i < spin->pauses; i++)
 		gsync_pause();
+	spin->unread += spin->pauses;
+	if (spin->unread >= GSYNC_PAUSES_PER_READING)
+		gsync_spin_read_clock(spin);
 	if (spin->pauses < spin->pauses_max)
 		spin->pauses *= 2;
 	return true;
 }
 
-/* How long it has spun, but for the last moment. */
+/* How long it has spun, but for the last moments. */
 static inline uint64_t gsync_spin_elapsed(const struct gsync_spin *spin)
 {
 	return spin->now - spin->start;
