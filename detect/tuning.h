@@ -38,8 +38,8 @@ struct gsync_tuning {
 	double ticks_per_ns;
 	uint32_t repair_ns;
 	uint32_t turn_ns;
-	uint32_t pauses; /* between two looks, at the least */
-	uint32_t backoff; /* and at the most, where many compete */
+	uint32_t pauses; /* between two looks, of one whose turn is sure to come */
+	uint32_t backoff; /* the same, at the most, where many compete */
 	uint32_t eager;
 	uint32_t yield_places;
 	uint32_t barrier_yields;

@@ -144,7 +144,7 @@ struct waiter {
 	uint32_t failed_turns;
 	bool found_idle; /* on its turn, nobody used the lock */
 	uint64_t turn; /* solo: when it will be, in ns of the monotonic clock; 0 = not known yet */
-	uint64_t now;  /* in ticks, about when it looked at the lock last while it spun; 0 where that was soon */
+	uint64_t now;  /* in ticks, about when it looked at the lock last while it spun; 0 = not known */
 };
 
 static uint32_t look(gsync_lockword_t *lock)
@@ -247,9 +247,22 @@ static bool should_make_room(const struct gsync_spin *spin, const struct gsync_t
 	uint64_t a_while = pressed ? tuning->spin_floor / WHILES_PER_FLOOR : tuning->spin / WHILES_PER_PATIENCE;
 
 	if (spin->now == 0)
-		return false; /* it has only just begun */
+		return false;
 	return gsync_turn_is_over(tuning, spin->now) ||
 	       (gsync_spin_elapsed(spin) > a_while && spin->now - gsync_turn_began > a_while);
+}
+
+/*
+ * Most of the shortest waits do without the clock. But one in some of them must know it, for the turns
+ * and for solo; so must who makes room at once or learns from each.
+ */
+#define WAITS_PER_READING 5u
+
+static __thread uint32_t waits __attribute__((tls_model("initial-exec")));
+
+static bool needs_clock(uint64_t patience, bool yields)
+{
+	return patience == 0 || !yields || ++waits % WAITS_PER_READING == 0;
 }
 
 /* Spins until the lock is taken (true) or patience ends. */
@@ -262,14 +275,18 @@ static bool spin(gsync_lockword_t *lock, struct waiter *self)
 	struct gsync_spin spin;
 
 	gsync_spin_start(&spin, patience(&tuning, self, !yields), tuning.backoff);
+	if (needs_clock(spin.budget, yields))
+		gsync_spin_read_clock(&spin);
 	do {
 		uint32_t seen = look(lock);
 
 		if (must_not_disturb(seen, self) && !stays_free(lock))
 			return false;
 		if (can_take(seen, self) && take(lock, seen, self)) {
-			if (!yields)
+			if (!yields) {
+				gsync_spin_read_clock(&spin);
 				learn(gsync_spin_elapsed(&spin));
+			}
 			self->now = spin.now;
 			return true;
 		}

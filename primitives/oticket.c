@@ -245,6 +245,9 @@ static uint32_t soon(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
 static bool is_soon(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struct waiter *self)
 {
 	gsync_spin_read_clock(&self->watch);
+	/* Its own patience began with that. */
+	if (self->spin.start == 0)
+		self->spin.start = self->spin.now = self->watch.start;
 	return gsync_spin_elapsed(&self->watch) < tuning->yield && self->places <= soon(lock, tuning);
 }
 

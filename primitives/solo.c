@@ -13,7 +13,7 @@
 #include "detect/process.h"
 #include "primitives/spin.h"
 
-#define HOT 24u /* contended acquisitions, within half a window: then a lock is worth a trial */
+#define HOT 24u /* contended acquisitions that are told here, within half a window: then a lock is worth a trial */
 #define INTERVAL_MIN 50u /* windows between two trials; longer each time that nothing changes */
 #define INTERVAL_MAX 8000u
 #define TOO_LONG 8u /* windows: the threads were off their CPUs, or did something else */
@@ -23,7 +23,6 @@
 #define CROWD_WAITS 4u /* in a window of turns: with fewer there is nothing to be judged */
 #define LONELY_MOST 3u /* of such trials in a row: solo makes the few wait who come, for nothing */
 #define BATCH 8u
-#define SHORT_WAITS_PER_LOOK 4u
 
 /* The steps of a trial. */
 enum { SETTLE, MEASURE, SETTLE_OTHER, MEASURE_OTHER };
@@ -169,8 +168,6 @@ static bool is_old(const struct trial *trial, uint64_t now, uint64_t window)
 	return !gsync_lies_ahead(trial->next, now, INTERVAL_MAX * window) && (int64_t)(now - trial->began) > (int64_t)(TOO_LONG * window);
 }
 
-static __thread uint32_t unread __attribute__((tls_model("initial-exec"))); /* waits that were too short for a look at the clock */
-
 void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn turn)
 {
 	uint64_t window = __atomic_load_n(&gsync_live.window, __ATOMIC_RELAXED);
@@ -182,7 +179,7 @@ void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn tur
 		__atomic_store_n(&trial->waits, __atomic_load_n(&trial->waits, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 	if (window == 0 && (word & GSYNC_SOLO) != 0)
 		clear(lock, GSYNC_SOLO);
-	if (now == 0 && turn == GSYNC_NO_TURN && ++unread % SHORT_WAITS_PER_LOOK != 0)
+	if (now == 0 && turn == GSYNC_NO_TURN)
 		return;
 	if (now == 0)
 		now = gsync_ticks();

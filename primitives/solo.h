@@ -30,7 +30,7 @@ enum gsync_turn {
 	GSYNC_TURN_IDLE, /* it came when it was its turn, and nobody used the lock: it slept in vain */
 };
 
-/* The lock has been taken by one who had to wait until NOW, in ticks; 0 = for so short a time that it did not read the clock. */
+/* The lock has been taken by one who had to wait until NOW, in ticks; 0 = not known, as in most of the shortest waits. */
 void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn turn);
 
 /*

@@ -39,9 +39,12 @@ struct gsync_spin {
 	uint32_t unread; /* pauses since then */
 };
 
-#define GSYNC_PAUSES_PER_READING 8
+#define GSYNC_PAUSES_PER_READING 8 /* of the clock, at the least */
 
-/* PAUSES_MAX bounds the backoff: the tuning's pauses for a waiter whose turn is sure to come, its backoff where many compete. */
+/*
+ * PAUSES_MAX bounds the backoff: the tuning's pauses for a waiter whose turn is sure to come, its backoff where
+ * many compete, 1 where looking takes longer than a PAUSE. The budget begins when the clock is read first.
+ */
 static inline void gsync_spin_start(struct gsync_spin *spin, uint64_t budget, uint32_t pauses_max)
 {
 	spin->start = spin->now = 0;
@@ -74,7 +77,7 @@ static inline bool gsync_spin_again(struct gsync_spin *spin)
 	return true;
 }
 
-/* How long it has spun, but for the last moments. */
+/* How long it has spun, but for the first and the last moments. */
 static inline uint64_t gsync_spin_elapsed(const struct gsync_spin *spin)
 {
 	return spin->now - spin->start;
