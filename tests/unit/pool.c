@@ -175,9 +175,10 @@ static void each_task_of_foreign_threads_runs_once(void **state)
 
 static uint64_t cpu_ns_of_workers(const gsync_pool_t *pool)
 {
+	uint32_t started = gsync_pool_started(pool); /* a worker may just be starting another */
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < pool->started; i++) {
+	for (uint32_t i = 0; i < started; i++) {
 		struct timespec time;
 		clockid_t clock;
 
