@@ -179,13 +179,13 @@ void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn tur
 		__atomic_store_n(&trial->waits, __atomic_load_n(&trial->waits, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 	if (window == 0 && (word & GSYNC_SOLO) != 0)
 		clear(lock, GSYNC_SOLO);
-	if (now == 0 && turn == GSYNC_NO_TURN)
+	if (window == 0 || (now == 0 && turn == GSYNC_NO_TURN))
 		return;
 	if (now == 0)
 		now = gsync_ticks();
 	/* Read without the entry: a value that is another lock's, or torn, only shifts a trial. */
-	if (window == 0 || ((word & (GSYNC_SOLO | GSYNC_MEASURED)) == 0 &&
-			    gsync_lies_ahead(__atomic_load_n(&trial->next, __ATOMIC_RELAXED), now, INTERVAL_MAX * window)))
+	if ((word & (GSYNC_SOLO | GSYNC_MEASURED)) == 0 &&
+	    gsync_lies_ahead(__atomic_load_n(&trial->next, __ATOMIC_RELAXED), now, INTERVAL_MAX * window))
 		return;
 	trial = enter(lock);
 	if (trial && trial->lock == lock) {
