@@ -352,7 +352,7 @@ static void a_thread_that_cannot_be_made_fails_and_hangs_nothing(void **state)
 			.lock = &bench_pthread_mutex, .threads = 4096, .seconds = 0.01, .cpus = &cpus
 		};
 
-		alarm(20);
+		alarm(60);
 		if (bench_cpus_read(&cpus) != 0 || setrlimit(RLIMIT_AS, &limit) != 0)
 			_exit(2);
 		if (bench_measure(&job, &sample, &error) == 0)
@@ -409,16 +409,20 @@ static void stealers_steal_or_are_refused_with_nothing_left(void **state)
 	struct bench_disturbance disturbance;
 	struct bench_error error;
 	struct bench_cpus cpus;
-	struct timespec pause = { 0, 100000000 };
+	struct timespec deadline;
 	int result;
 
 	(void)state;
 	assert_int_equal(bench_cpus_read(&cpus), 0);
 	result = bench_scenario_start(&disturbance, BENCH_STEAL, &cpus, &error);
 	if (result == 0) {
-		nanosleep(&pause, NULL);
-		for (unsigned i = 0; i < cpus.count; i++)
-			assert_true(bench_scenario_stolen_ns(&disturbance, i) > 3000000);
+		deadline = test_deadline(10000);
+		for (unsigned i = 0; i < cpus.count; i++) {
+			while (bench_scenario_stolen_ns(&disturbance, i) <= 3000000) {
+				assert_false(test_has_passed(&deadline));
+				test_sleep_ms(10);
+			}
+		}
 		bench_scenario_stop(&disturbance);
 	} else {
 		assert_int_equal(result, EPERM);
@@ -1426,7 +1430,8 @@ static void a_ramp_tells_of_each_step_and_changes_nothing_else(void **state)
 		assert_int_equal(run.cpus.count < 200,
 				 json_is_false(json_object_get(json_array_get(steps, 1), "pinned")));
 		cell = json_array_get(json_object_get(json_array_get(json_object_get(cell, "rounds"), 0), "timeline"), 0);
-		assert_int_equal(number_of(cell, "threads"), 1);
+		if (number_of(cell, "t_ms") < 50) /* nobody overslept the whole first step */
+			assert_int_equal(number_of(cell, "threads"), 1);
 	}
 	assert_true(json_is_null(json_object_get(json_array_get(steps, 2), "full_speed_after_ms")));
 	json_decref(report);

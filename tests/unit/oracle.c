@@ -249,7 +249,7 @@ static void all_budgets_are_measured_and_none_is_left_behind(void **state)
 	struct bench_settings settings = {
 		.kinds = { [BENCH_LOCK] = true }, .scenarios = { [BENCH_PLAIN] = true },
 		.locks = &lock, .lock_count = 1, .threads = &threads, .thread_count = 1,
-		.loads = &load, .load_count = 1, .seconds = 0.01, .rounds = 2,
+		.loads = &load, .load_count = 1, .seconds = 0.03, .rounds = 2,
 	};
 	static const char *const names[] = { "spin_ns", "pressed_spin_ns", "spin_floor_ns", "near_ns", "barrier_ns" };
 	uint64_t before[5], after;

@@ -206,14 +206,28 @@ static void touch(void *context, size_t begin, size_t end)
 		count_up((uint32_t *)context + i);
 }
 
-/* CPU time, not time: another's load does not matter. What interrupts take is charged to whom they interrupt. */
+/*
+ * CPU time, not time: another's load does not matter. What interrupts take is charged to whom they interrupt, and what an
+ * emulator does besides; and a worker that was called may come late. Where a pool really ticks no window is quiet.
+ */
+static bool is_idle_within(const gsync_pool_t *pool, int windows)
+{
+	for (int i = 0; i < windows; i++) {
+		uint64_t before = cpu_ns_of_workers(pool);
+
+		test_sleep_ms(1000);
+		if (cpu_ns_of_workers(pool) - before < 2000000)
+			return true;
+	}
+	return false;
+}
+
 static void an_idle_pool_uses_no_cpu_time(void **state)
 {
 	static const gsync_loop_options_t eager = { 1, GSYNC_LOOP_EAGER };
 	gsync_pool_t *pool = make(NULL);
 	uint32_t runs[4 * WORKERS] = { 0 };
 	gsync_group_t group;
-	uint64_t before;
 
 	(void)state;
 	gsync_group_init(&group, pool, 0);
@@ -223,9 +237,7 @@ static void an_idle_pool_uses_no_cpu_time(void **state)
 	assert_int_equal(gsync_parallel_for(pool, 4 * WORKERS, touch, runs, &eager), 0);
 	test_sleep_ms(50);
 	assert_true(gsync_pool_threads(pool) > 0);
-	before = cpu_ns_of_workers(pool);
-	test_sleep_ms(1000);
-	assert_true(cpu_ns_of_workers(pool) - before < 2000000);
+	assert_true(is_idle_within(pool, 5));
 	assert_int_equal(gsync_pool_destroy(pool), 0);
 }
 
@@ -671,14 +683,21 @@ static void what_tasks_submit_while_the_pool_drains_runs(void **state)
 
 /* ---- sizes */
 
-static uint32_t running, most_running, done;
+#define BEFORE 50 /* tasks; those that come later wait until the CPUs have changed */
+#define SETTLED 200 /* from here on the pool has found its size */
+#define ENDED 300
+
+static uint32_t begun, running, most_running, done, changed;
 
 static void be_counted(void *argument)
 {
+	bool counts = __atomic_load_n(&done, __ATOMIC_ACQUIRE) >= SETTLED;
 	uint32_t now = __atomic_add_fetch(&running, 1u, __ATOMIC_RELAXED);
 
 	(void)argument;
-	if (now > __atomic_load_n(&most_running, __ATOMIC_RELAXED))
+	if (__atomic_add_fetch(&begun, 1u, __ATOMIC_RELAXED) > BEFORE)
+		test_until_set(&changed, 1);
+	if (counts && now > __atomic_load_n(&most_running, __ATOMIC_RELAXED))
 		__atomic_store_n(&most_running, now, __ATOMIC_RELAXED);
 	test_sleep_ms(1);
 	__atomic_fetch_sub(&running, 1u, __ATOMIC_RELAXED);
@@ -688,15 +707,14 @@ static void be_counted(void *argument)
 /* Of many tasks, while there are CPUS from some time on, once the pool has found its size. */
 static uint32_t most_at_once(gsync_pool_t *pool, uint64_t cpus)
 {
-	__atomic_store_n(&done, 0u, __ATOMIC_RELAXED);
-	for (int i = 0; i < 300; i++)
+	begun = running = most_running = done = changed = 0;
+	for (int i = 0; i < ENDED; i++)
 		assert_int_equal(gsync_pool_submit(pool, be_counted, NULL), 0);
-	test_until_count(&done, 50);
+	test_until_count(&done, BEFORE);
 	pretend_cpus(cpus);
 	assert_int_equal(gsync_pool_workers(pool), cpus);
-	test_until_count(&done, 200);
-	__atomic_store_n(&most_running, 0u, __ATOMIC_RELAXED);
-	test_until_count(&done, 300);
+	__atomic_store_n(&changed, 1u, __ATOMIC_RELEASE);
+	test_until_count(&done, ENDED);
 	return __atomic_load_n(&most_running, __ATOMIC_RELAXED);
 }
 

@@ -18,6 +18,8 @@
 
 #define STEP 1000u
 #define ROUNDS 200u /* three publications each: the slots are used again and again */
+#define ROUNDS_LEAST 20u /* the same where each must wait long for its readers, as in an emulated guest */
+#define REPLACE_MS 5000
 
 static pid_t fork_child(void)
 {
@@ -61,6 +63,7 @@ static void measuring_is_no_cancellation_point(void **state)
 static uint32_t stop;
 static uint32_t torn;
 static uint64_t most_apart; /* in ticks */
+static uint64_t last; /* that they were set to */
 
 /* spin is set first, barrier last, each to the same value in turn: so whoever sees a whole profile sees this. */
 static void look_at_it(void)
@@ -119,14 +122,18 @@ static void end(void)
 
 	assert_int_equal(torn, 0);
 	assert_int_equal(gsync_profile_get("barrier_ns", &value), 0);
-	assert_int_equal(value, ROUNDS * STEP);
+	assert_int_equal(value, last);
 	assert_int_equal(gsync_profile_reset(NULL), 0);
 }
 
 static void *replace(void *argument)
 {
-	for (uint64_t i = 2; i <= ROUNDS; i++)
+	struct timespec enough = test_deadline(REPLACE_MS);
+
+	for (uint64_t i = 2; i <= ROUNDS && (i <= ROUNDS_LEAST || !test_has_passed(&enough)); i++) {
 		set_all_to(i * STEP);
+		last = i * STEP;
+	}
 	return argument;
 }
 
