@@ -54,29 +54,37 @@ static void count_run(void *argument)
 
 static void act(int depth, bool inside);
 
-static void mark(void *marks, size_t begin, size_t end)
+struct loop {
+	uint8_t marks[COUNT];
+	int depth;
+};
+
+/* Called up to COUNT times, where it is slow, so what it begins must be a good deal less deep. */
+static void mark(void *context, size_t begin, size_t end)
 {
+	struct loop *loop = context;
+
 	for (size_t i = begin; i < end; i++)
-		__atomic_fetch_add((uint8_t *)marks + i, 1u, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&loop->marks[i], 1u, __ATOMIC_RELAXED);
 	if (torture_draw(20) == 0)
-		act(1, true);
+		act(loop->depth / 2, true);
 }
 
-static void run_loop(bool inside)
+static void run_loop(int depth, bool inside)
 {
 	gsync_loop_options_t options = { torture_draw(8), torture_draw(2) };
 	size_t length = torture_draw(COUNT);
-	uint8_t marks[COUNT] = { 0 };
+	struct loop loop = { .depth = depth };
 	struct torture_place outer;
 
 	if (inside)
 		torture_note(TORTURE_LOOPED);
 	outer = torture_enter(TORTURE_LOOPS, pool);
-	if (gsync_parallel_for(pool, length, mark, marks, &options) != 0)
+	if (gsync_parallel_for(pool, length, mark, &loop, &options) != 0)
 		torture_fail("a loop failed");
 	torture_leave(outer);
 	for (size_t i = 0; i < COUNT; i++)
-		if (marks[i] != (i < length))
+		if (loop.marks[i] != (i < length))
 			torture_fail("a loop lost an index or ran it twice");
 }
 
@@ -179,7 +187,7 @@ static void act(int depth, bool inside)
 		return;
 	switch (torture_draw(3)) {
 	case 0:
-		run_loop(inside);
+		run_loop(depth, inside);
 		break;
 	case 1:
 		run_group(depth, inside);
