@@ -64,10 +64,12 @@ static struct gsync_choice spin_floor(const struct gsync_conditions *conditions)
 		       "few cache misses take");
 }
 
+/* One waiter that looks finds the word in its own cache until it changes. What backing off spares is the rush of several. */
 static struct gsync_choice backoff(const struct gsync_conditions *conditions)
 {
-	(void)conditions;
-	return (struct gsync_choice){ 180, "longer pauses spare the holder's cache line, but leave a free lock lying" };
+	return (struct gsync_choice){ (uint32_t)clamp(25 * (conditions->usable_cpus - 1), 25, 180),
+				      "25 ns for each CPU that may wait, 180 at the most: many shall not rush for a free lock at "
+				      "once, but longer pauses leave it lying" };
 }
 
 static struct gsync_choice repair(const struct gsync_conditions *conditions)
@@ -76,15 +78,14 @@ static struct gsync_choice repair(const struct gsync_conditions *conditions)
 	return (struct gsync_choice){ 2000000, "rare enough to cost nothing, soon enough not to be noticed" };
 }
 
-/* Of a wake-up, trusted or not, for rules that only need its order of magnitude. */
-static double wake_price(const struct gsync_conditions *conditions)
+double gsync_wake_price(const struct gsync_conditions *conditions)
 {
 	return clamp(conditions->calibration.wake_ns, 5e3, 100e3);
 }
 
 static struct gsync_choice fair(const struct gsync_conditions *conditions)
 {
-	return (struct gsync_choice){ (uint32_t)clamp(12 * wake_price(conditions), 250e3, 1e6),
+	return (struct gsync_choice){ (uint32_t)clamp(12 * gsync_wake_price(conditions), 250e3, 1e6),
 				      "twelve times the price of a wake-up, 250 us to 1 ms: the longest wait of a crowd stays in "
 				      "bounds, and hand-overs cost a hundredth" };
 }
@@ -92,7 +93,7 @@ static struct gsync_choice fair(const struct gsync_conditions *conditions)
 /* A vCPU that is woken may take so long, and throughput is not what it will be until then. */
 static struct gsync_choice trial(const struct gsync_conditions *conditions)
 {
-	return (struct gsync_choice){ (uint32_t)clamp(8 * wake_price(conditions), 150e3, 800e3),
+	return (struct gsync_choice){ (uint32_t)clamp(8 * gsync_wake_price(conditions), 150e3, 800e3),
 				      "eight times the price of a wake-up, 150 to 800 us: until then those are awake or asleep "
 				      "who are to be" };
 }
@@ -142,7 +143,7 @@ static struct gsync_choice pool(const struct gsync_conditions *conditions)
 /* Also where nobody spins: it may be a pool of more workers than CPUs. */
 static struct gsync_choice share(const struct gsync_conditions *conditions)
 {
-	return (struct gsync_choice){ (uint32_t)(2 * wake_price(conditions)),
+	return (struct gsync_choice){ (uint32_t)(2 * gsync_wake_price(conditions)),
 				      "twice the price of a wake-up, 5 to 100 us: of less work the one who is woken gets too "
 				      "little to pay for it" };
 }

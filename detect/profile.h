@@ -81,6 +81,9 @@ struct gsync_conditions {
 	bool dedicated; /* and promises that our virtual CPUs are not taken away */
 };
 
+/* Of a wake-up, in ns, trusted or not: for rules that only need its order of magnitude. */
+double gsync_wake_price(const struct gsync_conditions *conditions);
+
 /* A value and, in a sentence, why it is what it is. */
 struct gsync_choice {
 	uint32_t value;

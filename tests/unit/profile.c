@@ -161,6 +161,21 @@ static void eager_wake_ups_follow_the_cpus(void **state)
 	assert_int_equal(profile.eager, 4);
 }
 
+static void pauses_grow_with_the_number_of_cpus_that_may_wait(void **state)
+{
+	struct gsync_profile profile;
+
+	(void)state;
+	profile = derive(&halting, 1);
+	assert_int_equal(profile.backoff_ns, 25);
+	profile = derive(&halting, 2);
+	assert_int_equal(profile.backoff_ns, 25);
+	profile = derive(&halting, 5);
+	assert_int_equal(profile.backoff_ns, 100);
+	profile = derive(&halting, 64);
+	assert_int_equal(profile.backoff_ns, 180);
+}
+
 static void a_fraction_of_a_cpu_counts_as_one_for_crowding(void **state)
 {
 	struct gsync_profile profile;
@@ -210,6 +225,7 @@ int main(void)
 		cmocka_unit_test(an_untrusted_price_counts_within_what_is_usual),
 		cmocka_unit_test(every_value_has_its_reason),
 		cmocka_unit_test(eager_wake_ups_follow_the_cpus),
+		cmocka_unit_test(pauses_grow_with_the_number_of_cpus_that_may_wait),
 		cmocka_unit_test(a_fraction_of_a_cpu_counts_as_one_for_crowding),
 		cmocka_unit_test(the_process_measures_once),
 	};
