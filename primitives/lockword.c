@@ -98,6 +98,7 @@
 #include "primitives/solo.h"
 #include "primitives/spin.h"
 #include "primitives/tally.h"
+#include "primitives/whereabouts.h"
 
 #define L GSYNC_LOCKWORD_L_
 #define P (0x7fu << 8)
@@ -426,6 +427,14 @@ static uint32_t asleep(uint32_t seen, const struct waiter *self, bool *becomes_g
 	return (seen & A) != 0 && mark != 0 ? sleeping : sleeping | W;
 }
 
+/* The wake-up channel of those who sleep on this CPU. */
+static uint32_t channel_here(void)
+{
+	int cpu = gsync_whereabouts_cpu();
+
+	return cpu == GSYNC_NOWHERE ? GSYNC_ANYBODY : 1u << (cpu % 32);
+}
+
 /* Sleeps, if SEEN still stands. Returns true when DEADLINE ended it. */
 static bool sleep_on(gsync_lockword_t *lock, uint32_t seen, struct waiter *self, const struct timespec *deadline)
 {
@@ -444,10 +453,10 @@ static bool sleep_on(gsync_lockword_t *lock, uint32_t seen, struct waiter *self,
 	self->failed_turns += self->its_turn;
 	self->its_turn = false;
 	if (!self->guard && !(solo && self->woken)) {
-		sleep = gsync_futex_wait(&lock->word, sleeping, GSYNC_ANYBODY, deadline, shared);
+		sleep = gsync_futex_wait(&lock->word, sleeping, channel_here(), deadline, shared);
 	} else {
 		is_deadline = next_look(self, solo, deadline, &next);
-		sleep = gsync_futex_wait(&lock->word, sleeping, GSYNC_ANYBODY, &next, shared);
+		sleep = gsync_futex_wait(&lock->word, sleeping, channel_here(), &next, shared);
 	}
 	self->woken |= sleep == GSYNC_SLEEP_WOKEN;
 	if (sleep != GSYNC_SLEEP_TIMED_OUT || is_deadline)
@@ -522,14 +531,18 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, unsigned kind, const struct
 }
 
 /*
- * Beside others who want our CPUs, it may be long until the one that is woken runs; perhaps a second runs sooner.
+ * Wakes one; by the address only. Beside others who want our CPUs it may be long until that one runs; so another
+ * is woken, of another CPU: where both are of this one, which this thread may go on to use, the other CPUs idle.
  * But not where it is our own quota that keeps the CPUs from us.
  */
-static int wakes(void)
+static void wake(gsync_lockword_t *lock, bool shared)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
+	uint32_t here = channel_here();
 
-	return gsync_is_pressed(&tuning) && !gsync_is_throttled(&tuning) ? 2 : 1;
+	if (gsync_is_pressed(&tuning) && !gsync_is_throttled(&tuning))
+		gsync_futex_wake(&lock->word, 1, here == GSYNC_ANYBODY ? here : ~here, shared);
+	gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, shared);
 }
 
 void gsync_lockword_unlock_slow(gsync_lockword_t *lock)
@@ -549,7 +562,7 @@ void gsync_lockword_unlock_slow(gsync_lockword_t *lock)
 	}
 	held = __atomic_fetch_and(&lock->word, ~(L | W | H), __ATOMIC_RELEASE);
 	if (solo_ends || ((held & W) != 0 && !((seen & A) != 0 && has_guard(seen))))
-		gsync_futex_wake(&lock->word, wakes(), GSYNC_ANYBODY, (held & S) != 0);
+		wake(lock, (held & S) != 0);
 }
 
 /* Not while somebody is alone with it, where the guard's turn comes as often, nor while wake-ups are spared. */

@@ -58,7 +58,7 @@ static uint64_t look_up(const void *lock, uint32_t ticket)
 	return has_name(lock) && (entry & ~(UP | CPU)) == name(lock, ticket) ? entry : 0;
 }
 
-static int this_cpu(void)
+int gsync_whereabouts_cpu(void)
 {
 	int caller_errno = errno;
 	int cpu = gsync_override_quiet() ? -1 : sched_getcpu();
@@ -70,7 +70,7 @@ static int this_cpu(void)
 int gsync_whereabouts_tell(const void *lock, uint32_t ticket, bool up)
 {
 	uint64_t *entry = entry_of(lock, ticket);
-	int cpu = this_cpu();
+	int cpu = gsync_whereabouts_cpu();
 	uint64_t told;
 
 	if (cpu == GSYNC_NOWHERE || !has_name(lock)) {
@@ -115,7 +115,7 @@ uint32_t gsync_whereabouts_count(const void *lock, uint32_t first, uint32_t tick
 
 bool gsync_whereabouts_find_here(const void *lock, uint32_t heir, uint32_t tickets, uint32_t *first)
 {
-	int cpu = this_cpu();
+	int cpu = gsync_whereabouts_cpu();
 
 	for (uint32_t i = 0; i < tickets && cpu != GSYNC_NOWHERE; i++) {
 		*first = heir + i;

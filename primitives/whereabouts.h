@@ -28,6 +28,9 @@
 
 #define GSYNC_NOWHERE (-1)
 
+/* The caller's CPU, modulo 256; GSYNC_NOWHERE where nobody knows, or it is not to be asked for. Leaves errno alone. */
+int gsync_whereabouts_cpu(void);
+
 /* The caller waits for LOCK with TICKET and is UP, or is not from now on. Returns its CPU, or GSYNC_NOWHERE. */
 int gsync_whereabouts_tell(const void *lock, uint32_t ticket, bool up);
 

@@ -3,12 +3,15 @@
 #include "tests/unit/support.h"
 
 #include "detect/tuning.h"
+#include "primitives/futex.h"
 #include "primitives/lockword.h"
 #include "primitives/solo.h"
 
 #include <guestsync/mutex.h>
 #include <guestsync/profile.h>
 #include <guestsync/spinlock.h>
+
+#include <sched.h>
 
 #define SLEEPERS (1u << 16)
 #define GRANTED (1u << 18)
@@ -375,6 +378,79 @@ static void a_wake_up_is_not_spared_without_a_guard_of_this_process(void **state
 	}
 }
 
+struct stand_in {
+	uint32_t *word;
+	uint32_t seen;
+	uint32_t channel;
+	bool up;
+};
+
+/* For a waiter: it sleeps, as one does on its CPU, but leaves the lock alone. */
+static void *sleep_once(void *argument)
+{
+	struct stand_in *self = argument;
+
+	gsync_futex_wait(self->word, self->seen, self->channel, NULL, false);
+	__atomic_store_n(&self->up, true, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static bool is_up(const struct stand_in *sleeper)
+{
+	return __atomic_load_n(&sleeper->up, __ATOMIC_RELAXED);
+}
+
+enum { HERE_FIRST, HERE_NEXT, ELSEWHERE, STAND_INS };
+
+/* Three fall asleep within MS each, two of them on this CPU. Returns whether a release woke the first of them and the other CPU's. */
+static bool release_wakes_one_here_and_one_elsewhere(long ms)
+{
+	gsync_spinlock_t lock = { .lock = { .word = SLEEPERS | 1 } };
+	uint32_t here = (uint32_t)sched_getcpu() % 32;
+	struct timespec late = test_deadline(1000);
+	struct stand_in sleepers[STAND_INS];
+	pthread_t threads[STAND_INS];
+	bool both;
+
+	for (int i = 0; i < STAND_INS; i++) {
+		uint32_t cpu = i == ELSEWHERE ? (here + 1) % 32 : here;
+
+		sleepers[i] = (struct stand_in){ .word = &lock.lock.word, .seen = SLEEPERS | 1, .channel = 1u << cpu };
+		threads[i] = test_thread(sleep_once, &sleepers[i]);
+		test_sleep_ms(ms);
+	}
+	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() + gsync_tuning().pressed_most / 2, __ATOMIC_RELAXED);
+	gsync_spinlock_unlock(&lock);
+	__atomic_store_n(&gsync_live.pressed_until, 0u, __ATOMIC_RELAXED);
+	while (!(is_up(&sleepers[HERE_FIRST]) && is_up(&sleepers[ELSEWHERE])) && !test_has_passed(&late))
+		test_sleep_ms(1);
+	both = is_up(&sleepers[HERE_FIRST]) && is_up(&sleepers[ELSEWHERE]) && !is_up(&sleepers[HERE_NEXT]);
+	for (int i = 0; i < STAND_INS; i++) {
+		while (!is_up(&sleepers[i]))
+			gsync_futex_wake(&lock.lock.word, GSYNC_WAKE_ALL, GSYNC_ANYBODY, false);
+		test_join(threads[i]);
+	}
+	return both;
+}
+
+/* Where both were of the releasing thread's CPU they waited for it, and nobody woke the other CPU. */
+static void a_release_under_pressure_wakes_another_cpu_too(void **state)
+{
+	cpu_set_t allowed, one;
+	bool both = false;
+
+	(void)state;
+	gsync_tune();
+	CPU_ZERO(&one);
+	CPU_SET((size_t)sched_getcpu(), &one);
+	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
+	for (long ms = 1; ms < 1000 && !both; ms *= 2)
+		both = release_wakes_one_here_and_one_elsewhere(ms);
+	sched_setaffinity(0, sizeof(allowed), &allowed);
+	assert_true(both);
+}
+
 static void *alone_and_aloud(void *argument)
 {
 	struct crowd *crowd = argument;
@@ -510,6 +586,7 @@ int main(void)
 		cmocka_unit_test(a_shared_mutex_is_never_handed_over),
 		cmocka_unit_test(a_sleeper_gets_a_mutex_that_another_retakes_at_once),
 		cmocka_unit_test(a_hand_over_finds_nobody_and_the_mutex_stays_held),
+		cmocka_unit_test(a_release_under_pressure_wakes_another_cpu_too),
 		cmocka_unit_test(solo_comes_and_goes_and_nobody_is_left_behind),
 		cmocka_unit_test(a_waiter_that_cannot_have_its_turn_ends_solo),
 		cmocka_unit_test(a_grant_that_nobody_takes_falls_to_one_who_waits),
