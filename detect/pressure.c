@@ -167,10 +167,19 @@ uint32_t gsync_foreign_between(const struct gsync_usage *before, const struct gs
 	return spare < 1 ? (uint32_t)(foreign * (1 - spare) / all * 100) : 0;
 }
 
+/* What the host took, but for what it took to wake us. */
+static double stolen_between(const struct gsync_usage *before, const struct gsync_usage *after)
+{
+	double stolen = since(before->stolen, after->stolen);
+	double waking = since(before->waking, after->waking);
+
+	return stolen > waking ? stolen - waking : 0;
+}
+
 uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct gsync_usage *after)
 {
 	double busy = since(before->busy, after->busy);
-	double stolen = since(before->stolen, after->stolen);
+	double stolen = stolen_between(before, after);
 	uint32_t foreign = gsync_foreign_between(before, after);
 	/* What the host takes is gone, whether a CPU idles or not. */
 	uint32_t gone;

@@ -27,6 +27,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -329,6 +330,15 @@ static void note_courtesy(const struct gsync_usage *fresh, uint64_t now)
 		__atomic_store_n(&gsync_live.rude_until, now + refusal, __ATOMIC_RELAXED);
 }
 
+static uint64_t waking_ns(void)
+{
+	struct rusage used;
+
+	if (getrusage(RUSAGE_SELF, &used) != 0)
+		return 0;
+	return (uint64_t)((double)used.ru_nvcsw * gsync_wake_price(&conditions));
+}
+
 static void read_pressure(void)
 {
 	const struct gsync_source source = machine();
@@ -342,6 +352,7 @@ static void read_pressure(void)
 	if (has_quota)
 		gsync_throttling_read(&source, &load);
 	fresh.throttled = load.throttled_ns != GSYNC_UNKNOWN ? load.throttled_ns : 0;
+	fresh.waking = waking_ns();
 	now = gsync_ticks();
 	if (usage_at != 0) {
 		note_courtesy(&fresh, now);

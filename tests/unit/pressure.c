@@ -146,6 +146,20 @@ static void what_the_host_takes_presses_always(void **state)
 	assert_int_equal(pressure(0, 0, 100, 0), 100);
 }
 
+/* A lock whose waiters slept all the time read 20 to 50 percent on a quiet machine, so that they slept even sooner. */
+static void what_waking_our_threads_took_is_not_what_the_host_takes(void **state)
+{
+	struct gsync_usage before = { .busy = 1000, .stolen = 300, .waking = 5000 };
+	struct gsync_usage after = { .busy = 1150, .idle = 800, .stolen = 400, .own = 150, .waking = 5150 };
+
+	(void)state;
+	assert_int_equal(gsync_pressure_between(&before, &after), 0);
+	after.waking = 5050;
+	assert_int_equal(gsync_pressure_between(&before, &after), 25);
+	after.waking = 0;
+	assert_int_equal(gsync_pressure_between(&before, &after), 40);
+}
+
 /* Throttled time is that of all our CPUs, and may be counted more than once: by each group above us. */
 static void a_quota_that_is_used_up_presses(void **state)
 {
@@ -239,8 +253,8 @@ static void our_own_crowd_is_no_pressure(void **state)
 
 static void counters_that_stand_or_go_back_press_no_one(void **state)
 {
-	struct gsync_usage high = { 5000, 5000, 5000, 5000, 5000 };
-	struct gsync_usage low = { 10, 10, 10, 10, 10 };
+	struct gsync_usage high = { 5000, 5000, 5000, 5000, 5000, 5000 };
+	struct gsync_usage low = { 10, 10, 10, 10, 10, 10 };
 
 	(void)state;
 	assert_int_equal(pressure(0, 0, 0, 0), 0);
@@ -265,6 +279,7 @@ int main(void)
 		cmocka_unit_test(what_this_process_used_is_known),
 		cmocka_unit_test(foreign_work_presses_only_while_no_cpu_idles),
 		cmocka_unit_test(what_the_host_takes_presses_always),
+		cmocka_unit_test(what_waking_our_threads_took_is_not_what_the_host_takes),
 		cmocka_unit_test(a_quota_that_is_used_up_presses),
 		cmocka_unit_test(what_the_host_or_a_quota_takes_no_other_has),
 		cmocka_unit_test(a_share_is_of_what_was_used),
