@@ -184,6 +184,12 @@ static uint32_t lesser(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
+/* So long that a switch of threads, there and back, costs less. */
+static bool has_long_sections(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
+{
+	return section(lock) > 2 * switch_ticks(tuning);
+}
+
 /*
  * How long the first of its CPU spins each time the queue has moved: while a section
  * lasts, and those before it may come to run. Long ones are time for the others of this
@@ -191,13 +197,12 @@ static uint32_t lesser(uint32_t a, uint32_t b)
  */
 static uint64_t watch_budget(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
 {
-	uint64_t two_switches = 2 * switch_ticks(tuning);
 	uint32_t behind = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - self->ticket - 1;
 
-	if (section(lock) > two_switches &&
+	if (has_long_sections(lock, tuning) &&
 	    gsync_whereabouts_count(lock, self->ticket + 1, lesser(behind, WINDOW), self->cpu, 1) > 0)
 		return 0;
-	return section(lock) + two_switches;
+	return section(lock) + 2 * switch_ticks(tuning);
 }
 
 /* Looks how far the turn is. Each time the queue moves, patience is renewed. */
@@ -265,7 +270,7 @@ static bool stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, st
 
 	if (ahead > 0) {
 		if (ahead > tuning->yield_places || (ahead > 1 && self->has_yielded) ||
-		    section(lock) > 2 * switch_ticks(tuning) || !is_soon(lock, tuning, self))
+		    has_long_sections(lock, tuning) || !is_soon(lock, tuning, self))
 			return false;
 		self->has_yielded = true;
 		return yield(lock, self);
@@ -467,15 +472,19 @@ static void note_held(gsync_oticket_t *lock, const struct gsync_tuning *tuning, 
 /*
  * Wakes the next of this CPU, ahead of its turn, unless it is SERVED, who is being
  * woken. In a crowd that is the one who can run as soon as this thread waits again.
+ * Where it is SERVED, and sections are long (LONG_ONES), it gets the CPU at once: else
+ * the lock would lie idle until this thread has done what it does between two sections.
  * Only LOCK's address is used. False when nobody is known to be here.
  */
-static bool wake_next_here(gsync_oticket_t *lock, uint32_t heir, uint32_t tickets, uint32_t served)
+static bool wake_next_here(gsync_oticket_t *lock, uint32_t heir, uint32_t tickets, uint32_t served, bool long_ones)
 {
 	uint32_t next;
 
 	if (!gsync_whereabouts_find_here(lock, heir, tickets, &next))
 		return false;
-	if (next != served && !gsync_whereabouts_is_up(lock, next))
+	if (next == served && long_ones)
+		gsync_spin_yield();
+	else if (next != served && !gsync_whereabouts_is_up(lock, next))
 		wake(lock, next, false);
 	return true;
 }
@@ -489,6 +498,7 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 	bool crowd = !shared && waiting >= tuning.usable_cpus && !gsync_is_pressed(&tuning);
 	uint32_t ahead = sleepers_behind(lock, heir, tuning.eager);
 	uint32_t reach = crowd ? lesser(lesser(waiting, soon(lock, &tuning)), WINDOW) : 0;
+	bool long_ones = has_long_sections(lock, &tuning);
 	bool slept;
 	uint32_t served;
 
@@ -500,7 +510,7 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 		gsync_whereabouts_forget(lock, heir - 1);
 	if (slept && (shared || !gsync_whereabouts_is_up(lock, served)))
 		wake(lock, served, shared);
-	if (reach > 0 && wake_next_here(lock, heir, reach, served))
+	if (reach > 0 && wake_next_here(lock, heir, reach, served, long_ones))
 		return;
 	for (uint32_t k = 0; ahead >> k != 0; k++)
 		if ((ahead >> k & 1u) != 0 && heir + 1 + k != served)

@@ -59,7 +59,8 @@ static uint64_t used_then;
  */
 static bool strangers_ran(const struct gsync_tuning *tuning, uint64_t now)
 {
-	uint64_t since = now - __atomic_load_n(&looked_at, __ATOMIC_RELAXED);
+	uint64_t before = __atomic_load_n(&looked_at, __ATOMIC_RELAXED);
+	uint64_t since = now - before;
 	struct timespec used;
 	uint64_t own;
 
@@ -70,7 +71,8 @@ static bool strangers_ran(const struct gsync_tuning *tuning, uint64_t now)
 	__atomic_store_n(&looked_at, now, __ATOMIC_RELAXED);
 	own = gsync_timespec_ns(&used);
 	own -= __atomic_exchange_n(&used_then, own, __ATOMIC_RELAXED);
-	return (double)own * tuning->ticks_per_ns * 100 < (double)since * tuning->usable_cpus * OWN_PERCENT;
+	/* The first time there is nothing to compare with. */
+	return before != 0 && (double)own * tuning->ticks_per_ns * 100 < (double)since * tuning->usable_cpus * OWN_PERCENT;
 }
 
 /* A filter may refuse even that, and whoever waits must not see it in errno. */

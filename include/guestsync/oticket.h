@@ -29,6 +29,9 @@
  *   trylock            no         no        yes                  "
  *   unlock             no         no        yes, if it holds it  "; if others waited, make it anew instead
  *
+ * Where the turn falls to a waiter of the same CPU and critical sections take longer
+ * than two switches of threads, unlock lets it run at once (sched_yield).
+ *
  * A zeroed object is a valid, unlocked, process-private lock. A lock in shared
  * memory must be made by gsync_oticket_init(…, GSYNC_PROCESS_SHARED).
  * unlock never touches the lock after another thread may have taken, released
