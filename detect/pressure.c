@@ -167,12 +167,15 @@ uint32_t gsync_foreign_between(const struct gsync_usage *before, const struct gs
 	return spare < 1 ? (uint32_t)(foreign * (1 - spare) / all * 100) : 0;
 }
 
-/* What the host took, but for what it took to wake us. */
+/* What the host took, but for what it took to wake us: no more than the CPUs idled, which they do before they halt. */
 static double stolen_between(const struct gsync_usage *before, const struct gsync_usage *after)
 {
 	double stolen = since(before->stolen, after->stolen);
 	double waking = since(before->waking, after->waking);
+	double idle = since(before->idle, after->idle);
 
+	if (waking > idle)
+		waking = idle;
 	return stolen > waking ? stolen - waking : 0;
 }
 

@@ -18,9 +18,9 @@ struct gsync_usage {
 	uint64_t own;	 /* for this process */
 	uint64_t throttled; /* kept from this process by its quotas: from the caller, who knows whether there are any */
 	/*
-	 * Spent, at most, until our threads that slept ran again: from the caller. Where a CPU has halted
-	 * meanwhile the host has to find one for it, and what that takes the kernel calls stolen, too. It is
-	 * the price of sleeping: who slept more because of it would only pay more.
+	 * Spent, at most, until our threads that slept, for whatever reason, ran again: from the caller. Where
+	 * a CPU has halted meanwhile the host has to find one for it, and what that takes the kernel calls
+	 * stolen, too. It is the price of sleeping: who slept more because of it would only pay more.
 	 */
 	uint64_t waking;
 };

@@ -336,7 +336,7 @@ static uint64_t waking_ns(void)
 
 	if (getrusage(RUSAGE_SELF, &used) != 0)
 		return 0;
-	return (uint64_t)((double)used.ru_nvcsw * gsync_wake_price(&conditions));
+	return (uint64_t)((double)(unsigned long)used.ru_nvcsw * gsync_wake_price(&conditions));
 }
 
 static void read_pressure(void)

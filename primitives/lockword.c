@@ -37,9 +37,10 @@
  * (1) Without A, a waiter sleeps only on a word in which it has seen L and W; futex
  * compares the word again. So a release that comes before the sleep changes the
  * word, and one that comes after, except in (4) and (5), sees W.
- * (2) A release that clears W wakes one; and who has slept stands for all that
- * still sleep: it acquires with W set, or sets W before it sleeps again, or wakes
- * another when it gives up.
+ * (2) A release that clears W wakes one, of all that there are: sleepers listen on the
+ * channel of their CPU, but the last wake-up of each release is for all channels. And
+ * who has slept stands for all that still sleep: it acquires with W set, or sets W
+ * before it sleeps again, or wakes another when it gives up.
  * (3) A grant finds a taker: it is made only if a sleeper was woken after H was
  * set and H still stands. That one is awake, or has cleared H: to sleep again or
  * to give up it must. Or a waiter takes the grant that has been overdue for long: then
@@ -139,7 +140,7 @@ struct waiter {
 	bool timed; /* it has a deadline */
 	bool has_slept;
 	bool overdue; /* a grant is: this one takes it, though it has not slept */
-	bool woken; /* by somebody: as a rule it was the one that had slept longest */
+	bool woken; /* by somebody: as a rule it was the one that had slept longest, of all or of its CPU */
 	bool guard;
 	bool its_turn; /* solo: it has slept until its turn */
 	uint32_t failed_turns;
@@ -489,7 +490,7 @@ static bool await_taker(gsync_lockword_t *lock, uint32_t seen, struct waiter *se
 	struct timespec overdue = gsync_deadline_in(gsync_tuning().turn_ns / OVERDUES_PER_TURN);
 	bool is_deadline = deadline && !gsync_deadline_before(&overdue, deadline);
 	enum gsync_sleep sleep =
-		gsync_futex_wait(&lock->word, seen, GSYNC_ANYBODY, is_deadline ? deadline : &overdue, false);
+		gsync_futex_wait(&lock->word, seen, channel_here(), is_deadline ? deadline : &overdue, false);
 
 	/* A wake-up was spent on this thread: it stands for the others now. */
 	self->has_slept |= sleep == GSYNC_SLEEP_WOKEN;
@@ -531,18 +532,22 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, unsigned kind, const struct
 }
 
 /*
- * Wakes one; by the address only. Beside others who want our CPUs it may be long until that one runs; so another
- * is woken, of another CPU: where both are of this one, which this thread may go on to use, the other CPUs idle.
- * But not where it is our own quota that keeps the CPUs from us.
+ * Wakes one; by the address only. Beside others who want our CPUs it may be long until that one runs, so another
+ * is woken, first of all of another CPU: where both are of this one, which this thread may go on to use, the other
+ * CPUs idle. But not where it is our own quota that keeps the CPUs from us.
  */
 static void wake(gsync_lockword_t *lock, bool shared)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	uint32_t here = channel_here();
+	int count = 1;
 
-	if (gsync_is_pressed(&tuning) && !gsync_is_throttled(&tuning))
-		gsync_futex_wake(&lock->word, 1, here == GSYNC_ANYBODY ? here : ~here, shared);
-	gsync_futex_wake(&lock->word, 1, GSYNC_ANYBODY, shared);
+	if (gsync_is_pressed(&tuning) && !gsync_is_throttled(&tuning)) {
+		uint32_t here = channel_here();
+
+		if (here == GSYNC_ANYBODY || gsync_futex_wake(&lock->word, 1, ~here, shared) == 0)
+			count = 2;
+	}
+	gsync_futex_wake(&lock->word, count, GSYNC_ANYBODY, shared);
 }
 
 void gsync_lockword_unlock_slow(gsync_lockword_t *lock)

@@ -472,17 +472,17 @@ static void note_held(gsync_oticket_t *lock, const struct gsync_tuning *tuning, 
 /*
  * Wakes the next of this CPU, ahead of its turn, unless it is SERVED, who is being
  * woken. In a crowd that is the one who can run as soon as this thread waits again.
- * Where it is SERVED, and sections are long (LONG_ONES), it gets the CPU at once: else
- * the lock would lie idle until this thread has done what it does between two sections.
+ * Where it is SERVED itself, and is to have the CPU (MAKES_WAY), it gets it now: else the
+ * lock would lie idle until this thread has done what it does between two sections.
  * Only LOCK's address is used. False when nobody is known to be here.
  */
-static bool wake_next_here(gsync_oticket_t *lock, uint32_t heir, uint32_t tickets, uint32_t served, bool long_ones)
+static bool wake_next_here(gsync_oticket_t *lock, uint32_t heir, uint32_t tickets, uint32_t served, bool makes_way)
 {
 	uint32_t next;
 
 	if (!gsync_whereabouts_find_here(lock, heir, tickets, &next))
 		return false;
-	if (next == served && long_ones)
+	if (next == served && makes_way)
 		gsync_spin_yield();
 	else if (next != served && !gsync_whereabouts_is_up(lock, next))
 		wake(lock, next, false);
@@ -499,7 +499,7 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 	uint32_t ahead = sleepers_behind(lock, heir, tuning.eager);
 	uint32_t reach = crowd ? lesser(lesser(waiting, soon(lock, &tuning)), WINDOW) : 0;
 	bool long_ones = has_long_sections(lock, &tuning);
-	bool slept;
+	bool slept, up;
 	uint32_t served;
 
 	note_held(lock, &tuning, heir);
@@ -508,9 +508,11 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 	/* A waiter on this CPU shall not take this thread for one that is before it. */
 	if (!shared)
 		gsync_whereabouts_forget(lock, heir - 1);
-	if (slept && (shared || !gsync_whereabouts_is_up(lock, served)))
+	up = !shared && gsync_whereabouts_is_up(lock, served);
+	if (slept && !up)
 		wake(lock, served, shared);
-	if (reach > 0 && wake_next_here(lock, heir, reach, served, long_ones))
+	/* Who neither slept nor says that it is up has gone on already. */
+	if (reach > 0 && wake_next_here(lock, heir, reach, served, long_ones && (slept || up)))
 		return;
 	for (uint32_t k = 0; ahead >> k != 0; k++)
 		if ((ahead >> k & 1u) != 0 && heir + 1 + k != served)

@@ -52,6 +52,7 @@ static uint64_t used_then;
 
 #define OWN_PERCENT 70u /* of our CPUs: who uses that much waits for itself */
 #define LOOK_YIELDS 20u /* slow ones: what other CPUs do is accounted at their next clock tick only */
+#define STALE 8u /* times as long: what was used before says nothing about now */
 
 /*
  * Whether a yield that came back at NOW, after long, let strangers run. Our own
@@ -61,40 +62,36 @@ static bool strangers_ran(const struct gsync_tuning *tuning, uint64_t now)
 {
 	uint64_t before = __atomic_load_n(&looked_at, __ATOMIC_RELAXED);
 	uint64_t since = now - before;
+	uint64_t enough = tuning->slow_yield * LOOK_YIELDS;
 	struct timespec used;
 	uint64_t own;
 
-	if (since < tuning->slow_yield * LOOK_YIELDS)
+	/* One of several that come at the same time judges. */
+	if (since < enough ||
+	    !__atomic_compare_exchange_n(&looked_at, &before, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return false;
 	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
 		return true;
-	__atomic_store_n(&looked_at, now, __ATOMIC_RELAXED);
 	own = gsync_timespec_ns(&used);
 	own -= __atomic_exchange_n(&used_then, own, __ATOMIC_RELAXED);
-	/* The first time there is nothing to compare with. */
-	return before != 0 && (double)own * tuning->ticks_per_ns * 100 < (double)since * tuning->usable_cpus * OWN_PERCENT;
+	return since < STALE * enough &&
+	       (double)own * tuning->ticks_per_ns * 100 < (double)since * tuning->usable_cpus * OWN_PERCENT;
 }
 
-/* A filter may refuse even that, and whoever waits must not see it in errno. */
-static void yield(void)
-{
-	int caller_errno = errno;
-
-	sched_yield();
-	errno = caller_errno;
-}
-
+/* A filter may refuse even that, and the clock of CPU time; whoever waits must not see it in errno. */
 static bool yield_to_own(const struct gsync_tuning *tuning, uint64_t before)
 {
+	int caller_errno = errno;
 	uint64_t after;
 
 	if (gsync_lies_ahead(__atomic_load_n(&recess_end, __ATOMIC_RELAXED), before, tuning->yield_recess) ||
 	    gsync_override_quiet())
 		return false;
-	yield();
+	sched_yield();
 	after = gsync_ticks();
 	if (after - before > tuning->slow_yield && strangers_ran(tuning, after))
 		__atomic_store_n(&recess_end, after + tuning->yield_recess, __ATOMIC_RELAXED);
+	errno = caller_errno;
 	return true;
 }
 
@@ -109,10 +106,13 @@ __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
 
 static bool yield_to_others(const struct gsync_tuning *tuning, uint64_t now)
 {
+	int caller_errno = errno;
+
 	if (gsync_others_are_rude(tuning) || gsync_override_quiet())
 		return false;
 	__atomic_store_n(&gsync_live.yielded, now, __ATOMIC_RELAXED);
-	yield();
+	sched_yield();
+	errno = caller_errno;
 	return true;
 }
 

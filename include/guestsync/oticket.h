@@ -27,10 +27,10 @@
  *   lock               yes        yes       no                   held locks stay held in the child
  *   timedlock          yes        yes       no                   "
  *   trylock            no         no        yes                  "
- *   unlock             no         no        yes, if it holds it  "; if others waited, make it anew instead
+ *   unlock             no (*)     no        yes, if it holds it  "; if others waited, make it anew instead
  *
- * Where the turn falls to a waiter of the same CPU and critical sections take longer
- * than two switches of threads, unlock lets it run at once (sched_yield).
+ * (*) It may let others run: where its own threads crowd the CPUs, critical sections take longer than
+ *     two switches of threads, and the turn falls to a waiter of the same CPU, which can then run at once.
  *
  * A zeroed object is a valid, unlocked, process-private lock. A lock in shared
  * memory must be made by gsync_oticket_init(…, GSYNC_PROCESS_SHARED).

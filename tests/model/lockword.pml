@@ -361,7 +361,7 @@ inline unlock_slow()
 #ifndef LIVENESS
 			if
 			:: true
-			:: futex_wake_one(LOCK_WORD, woke) /* wakes() */
+			:: futex_wake_one(LOCK_WORD, woke) /* under pressure another, before or after */
 			fi
 #endif
 		:: else

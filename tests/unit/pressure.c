@@ -158,6 +158,12 @@ static void what_waking_our_threads_took_is_not_what_the_host_takes(void **state
 	assert_int_equal(gsync_pressure_between(&before, &after), 25);
 	after.waking = 0;
 	assert_int_equal(gsync_pressure_between(&before, &after), 40);
+	/* Threads that sleep while others run do not halt a CPU. */
+	after.waking = 99999;
+	after.idle = 50;
+	assert_int_equal(gsync_pressure_between(&before, &after), 25);
+	after.idle = 0;
+	assert_int_equal(gsync_pressure_between(&before, &after), 40);
 }
 
 /* Throttled time is that of all our CPUs, and may be counted more than once: by each group above us. */
