@@ -146,34 +146,20 @@ static void every_value_has_its_reason(void **state)
 	assert_non_null(strstr(reasons.why[0], "100 us"));
 }
 
-static void eager_wake_ups_follow_the_cpus(void **state)
+static void eager_wake_ups_and_pauses_follow_the_cpus(void **state)
 {
-	struct gsync_profile profile;
+	static const struct {
+		double cpus;
+		uint32_t eager, backoff_ns;
+	} cases[] = { { 1, 1, 25 }, { 2, 1, 25 }, { 4, 3, 75 }, { 5, 4, 100 }, { 64, 4, 180 } };
 
 	(void)state;
-	profile = derive(&halting, 1);
-	assert_int_equal(profile.eager, 1);
-	profile = derive(&halting, 2);
-	assert_int_equal(profile.eager, 1);
-	profile = derive(&halting, 4);
-	assert_int_equal(profile.eager, 3);
-	profile = derive(&halting, 64);
-	assert_int_equal(profile.eager, 4);
-}
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gsync_profile profile = derive(&halting, cases[i].cpus);
 
-static void pauses_grow_with_the_number_of_cpus_that_may_wait(void **state)
-{
-	struct gsync_profile profile;
-
-	(void)state;
-	profile = derive(&halting, 1);
-	assert_int_equal(profile.backoff_ns, 25);
-	profile = derive(&halting, 2);
-	assert_int_equal(profile.backoff_ns, 25);
-	profile = derive(&halting, 5);
-	assert_int_equal(profile.backoff_ns, 100);
-	profile = derive(&halting, 64);
-	assert_int_equal(profile.backoff_ns, 180);
+		assert_int_equal(profile.eager, cases[i].eager);
+		assert_int_equal(profile.backoff_ns, cases[i].backoff_ns);
+	}
 }
 
 static void a_fraction_of_a_cpu_counts_as_one_for_crowding(void **state)
@@ -224,8 +210,7 @@ int main(void)
 		cmocka_unit_test(absurd_measurements_stay_in_bounds),
 		cmocka_unit_test(an_untrusted_price_counts_within_what_is_usual),
 		cmocka_unit_test(every_value_has_its_reason),
-		cmocka_unit_test(eager_wake_ups_follow_the_cpus),
-		cmocka_unit_test(pauses_grow_with_the_number_of_cpus_that_may_wait),
+		cmocka_unit_test(eager_wake_ups_and_pauses_follow_the_cpus),
 		cmocka_unit_test(a_fraction_of_a_cpu_counts_as_one_for_crowding),
 		cmocka_unit_test(the_process_measures_once),
 	};
