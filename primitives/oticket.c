@@ -499,7 +499,7 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 	uint32_t ahead = sleepers_behind(lock, heir, tuning.eager);
 	uint32_t reach = crowd ? lesser(lesser(waiting, soon(lock, &tuning)), WINDOW) : 0;
 	bool long_ones = has_long_sections(lock, &tuning);
-	bool slept, up;
+	bool slept;
 	uint32_t served;
 
 	note_held(lock, &tuning, heir);
@@ -508,11 +508,11 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 	/* A waiter on this CPU shall not take this thread for one that is before it. */
 	if (!shared)
 		gsync_whereabouts_forget(lock, heir - 1);
-	up = !shared && gsync_whereabouts_is_up(lock, served);
-	if (slept && !up)
+	if (slept && (shared || !gsync_whereabouts_is_up(lock, served)))
 		wake(lock, served, shared);
 	/* Who neither slept nor says that it is up has gone on already. */
-	if (reach > 0 && wake_next_here(lock, heir, reach, served, long_ones && (slept || up)))
+	if (reach > 0 && wake_next_here(lock, heir, reach, served,
+					long_ones && (slept || gsync_whereabouts_is_up(lock, served))))
 		return;
 	for (uint32_t k = 0; ahead >> k != 0; k++)
 		if ((ahead >> k & 1u) != 0 && heir + 1 + k != served)
