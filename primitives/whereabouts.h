@@ -28,7 +28,10 @@
 
 #define GSYNC_NOWHERE (-1)
 
-/* For the lock word, too, whose waiters are in no table. The caller's CPU, modulo 256; GSYNC_NOWHERE where nobody knows, or it is not to be asked for. Leaves errno alone. */
+/*
+ * The caller's CPU, modulo 256; GSYNC_NOWHERE where nobody knows, or it is not to be asked for. Leaves errno
+ * alone. For the lock word, too, whose waiters are in no table.
+ */
 int gsync_whereabouts_cpu(void);
 
 /* The caller waits for LOCK with TICKET and is UP, or is not from now on. Returns its CPU, or GSYNC_NOWHERE. */

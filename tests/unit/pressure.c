@@ -149,21 +149,23 @@ static void what_the_host_takes_presses_always(void **state)
 /* A lock whose waiters slept all the time read 20 to 50 percent on a quiet machine, so that they slept even sooner. */
 static void what_waking_our_threads_took_is_not_what_the_host_takes(void **state)
 {
-	struct gsync_usage before = { .busy = 1000, .stolen = 300, .waking = 5000 };
-	struct gsync_usage after = { .busy = 1150, .idle = 800, .stolen = 400, .own = 150, .waking = 5150 };
+	static const struct {
+		uint64_t waking, idle;
+		uint32_t percent;
+	} cases[] = {
+		{ 5150, 800, 0 }, { 5050, 800, 25 }, { 0, 800, 40 },
+		/* Threads that sleep while others run do not halt a CPU. */
+		{ 99999, 50, 25 }, { 99999, 0, 40 },
+	};
 
 	(void)state;
-	assert_int_equal(gsync_pressure_between(&before, &after), 0);
-	after.waking = 5050;
-	assert_int_equal(gsync_pressure_between(&before, &after), 25);
-	after.waking = 0;
-	assert_int_equal(gsync_pressure_between(&before, &after), 40);
-	/* Threads that sleep while others run do not halt a CPU. */
-	after.waking = 99999;
-	after.idle = 50;
-	assert_int_equal(gsync_pressure_between(&before, &after), 25);
-	after.idle = 0;
-	assert_int_equal(gsync_pressure_between(&before, &after), 40);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gsync_usage before = { .busy = 1000, .stolen = 300, .waking = 5000 };
+		struct gsync_usage after = { .busy = 1150, .idle = cases[i].idle, .stolen = 400,
+					     .own = 150, .waking = cases[i].waking };
+
+		assert_int_equal(gsync_pressure_between(&before, &after), cases[i].percent);
+	}
 }
 
 /* Throttled time is that of all our CPUs, and may be counted more than once: by each group above us. */
