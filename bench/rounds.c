@@ -382,6 +382,7 @@ int bench_conduct_window(struct bench_conductor *conductor, struct bench_cell *c
 	conductor->progress.cell = cell;
 	conductor->progress.window++;
 	report(conductor, 0);
+	bench_scenario_window(conductor->disturbance);
 	return cell->runtime != NULL ? bench_forkjoin_measure(&job, sample, error) : bench_measure(&job, sample, error);
 }
 

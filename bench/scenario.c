@@ -9,14 +9,9 @@
 #include <time.h>
 
 #include "bench/burn.h"
-#include "bench/random.h"
+#include "bench/bursts.h"
 #include "detect/clock.h"
 
-#define BURST_MIN_NS 3000000u
-#define BURST_MAX_NS 10000000u
-#define PERIOD_MIN_NS 10000000u
-#define PERIOD_MAX_NS 20000000u
-#define GAP_MIN_NS 200000u
 #define STEALER_PRIORITY 50
 
 const char *const bench_scenario_names[BENCH_SCENARIOS] = { "plain", "hogs", "steal", "oc" };
@@ -29,12 +24,8 @@ const char *const bench_scenario_words[BENCH_SCENARIOS] = {
 
 struct bench_stealer {
 	_Alignas(128) uint64_t stolen_ns;
+	_Alignas(128) uint64_t window; /* when the present one began, in ns; the measurer's */
 };
-
-static uint64_t between(uint64_t least, uint64_t most, uint64_t *random)
-{
-	return least + bench_random_below(random, most - least + 1);
-}
 
 static _Noreturn void be_a_hog(void)
 {
@@ -63,20 +54,22 @@ static void steal_for(uint64_t ns, uint64_t *stolen_ns)
 	} while (taken < ns);
 }
 
-static _Noreturn void be_a_stealer(struct bench_stealer *self, unsigned index)
+static _Noreturn void be_a_stealer(struct bench_stealer *self, uint64_t seed)
 {
-	uint64_t next = gsync_monotonic_ns(), random = next ^ (index + 1) * 0x9e3779b97f4a7c15u;
+	uint64_t window = __atomic_load_n(&self->window, __ATOMIC_RELAXED);
+	struct bench_bursts bursts = bench_bursts_of(window, seed, gsync_monotonic_ns());
 
-	next += between(0, PERIOD_MAX_NS, &random); /* each has its own phase */
 	for (;;) {
-		uint64_t now;
+		uint64_t before = window;
 
-		sleep_until(next);
-		steal_for(between(BURST_MIN_NS, BURST_MAX_NS, &random), &self->stolen_ns);
-		next += between(PERIOD_MIN_NS, PERIOD_MAX_NS, &random);
-		now = gsync_monotonic_ns();
-		if (next < now + GAP_MIN_NS)
-			next = now + GAP_MIN_NS; /* late: two bursts do not become one long one */
+		sleep_until(bursts.next);
+		window = __atomic_load_n(&self->window, __ATOMIC_RELAXED);
+		if (window != before) {
+			bursts = bench_bursts_of(window, seed, gsync_monotonic_ns());
+		} else {
+			steal_for(bursts.burst_ns, &self->stolen_ns);
+			bench_bursts_go_on(&bursts, gsync_monotonic_ns());
+		}
 	}
 }
 
@@ -113,11 +106,20 @@ static void disturb(void *context, unsigned index)
 	const struct troupe *troupe = context;
 
 	if (troupe->disturbance->scenario == BENCH_STEAL)
-		be_a_stealer(&troupe->disturbance->stealers[index], index);
+		be_a_stealer(&troupe->disturbance->stealers[index],
+			     troupe->disturbance->seed ^ (index + 1) * 0x9e3779b97f4a7c15u);
 	be_a_hog();
 }
 
 /* ---- the scenario */
+
+void bench_scenario_window(const struct bench_disturbance *disturbance)
+{
+	uint64_t now = gsync_monotonic_ns();
+
+	for (unsigned i = 0; disturbance->stealers != NULL && i < disturbance->cpus; i++)
+		__atomic_store_n(&disturbance->stealers[i].window, now, __ATOMIC_RELAXED);
+}
 
 /* Where what is stolen is told. */
 static int share_accounts(struct bench_disturbance *disturbance)
@@ -128,6 +130,7 @@ static int share_accounts(struct bench_disturbance *disturbance)
 	if (shared == MAP_FAILED)
 		return errno;
 	disturbance->stealers = shared;
+	bench_scenario_window(disturbance);
 	return 0;
 }
 
@@ -139,7 +142,11 @@ int bench_scenario_start(struct bench_disturbance *disturbance, enum bench_scena
 	struct bench_error why;
 	int reason = 0;
 
-	*disturbance = (struct bench_disturbance){ .scenario = scenario, .cpus = cpus->count };
+	*disturbance = (struct bench_disturbance){
+		.scenario = scenario,
+		.cpus = cpus->count,
+		.seed = gsync_monotonic_ns(),
+	};
 	if (scenario == BENCH_PLAIN || scenario == BENCH_OC)
 		return 0;
 	if (scenario == BENCH_STEAL)

@@ -25,6 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench/bursts.h"
 #include "bench/forkjoin.h"
 #include "bench/measure.h"
 #include "bench/output.h"
@@ -429,6 +430,28 @@ static void stealers_steal_or_are_refused_with_nothing_left(void **state)
 	}
 	assert_no_child_is_left();
 	bench_cpus_free(&cpus);
+}
+
+static void every_window_of_a_round_has_the_same_bursts(void **state)
+{
+	const uint64_t ms = 1000000, first = 1000 * ms, second = 5000 * ms + 12345, seed = 4711;
+	struct bench_bursts one = bench_bursts_of(first, seed, first), other = bench_bursts_of(second, seed, second);
+	struct bench_bursts late = bench_bursts_of(first, seed, first + 100 * ms), before = one;
+
+	(void)state;
+	while (one.next < first + 100 * ms) {
+		assert_int_equal(one.next - first, other.next - second);
+		assert_int_equal(one.burst_ns, other.burst_ns);
+		assert_in_range(one.burst_ns, 3 * ms, 10 * ms);
+		before = one;
+		bench_bursts_go_on(&one, one.next + one.burst_ns);
+		bench_bursts_go_on(&other, other.next + other.burst_ns);
+		assert_in_range(one.next - before.next, 10 * ms, 20 * ms);
+	}
+	assert_true(before.next > first);
+	assert_int_equal(late.next, one.next);
+	assert_int_equal(late.burst_ns, one.burst_ns);
+	assert_true(bench_bursts_of(first, seed + 1, first).next != bench_bursts_of(first, seed, first).next);
 }
 
 /* ---- the second copy */
@@ -1603,6 +1626,7 @@ int main(void)
 		cmocka_unit_test(an_interrupted_measurement_says_so),
 		cmocka_unit_test(hogs_are_gone_when_the_scenario_ends),
 		cmocka_unit_test(stealers_steal_or_are_refused_with_nothing_left),
+		cmocka_unit_test(every_window_of_a_round_has_the_same_bursts),
 		cmocka_unit_test(the_second_copy_works_from_before_the_window_until_after_it),
 		cmocka_unit_test(a_window_whose_second_copy_fails_has_failed),
 		cmocka_unit_test(a_step_that_falls_back_has_its_model_on_the_way_up),
