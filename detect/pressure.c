@@ -53,6 +53,18 @@ static int add_cpus(const char *text, const struct gsync_cpu_mask *mask, struct 
 	return found;
 }
 
+/* 0 where the text was cut off before: it stands behind a line as long as the machine has interrupts. */
+static uint64_t count_switches(const char *text)
+{
+	const char *at = strstr(text, "\nctxt ");
+	uint64_t switches;
+
+	if (!at)
+		return 0;
+	at += strlen("\nctxt ");
+	return gsync_text_number(&at, &switches) && *at == '\n' ? switches : 0;
+}
+
 static bool read_usage(const struct gsync_source *source, const struct gsync_cpu_mask *mask, int mask_count,
 		       struct gsync_usage *out, char *text)
 {
@@ -70,6 +82,7 @@ static bool read_usage(const struct gsync_source *source, const struct gsync_cpu
 	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &own) != 0)
 		return false;
 	out->own = gsync_timespec_ns(&own);
+	out->switches = count_switches(text);
 	return true;
 }
 
@@ -129,14 +142,41 @@ uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsyn
 	return busy > own ? (uint32_t)(own / busy * 100) : 100;
 }
 
-/* A copy of ours leaves us a half, one that never waits a third or less. */
+/*
+ * One that never waits runs until its time slice is over, some milliseconds; of those
+ * who do wait the slices are as short as ours, on average, or nearly so.
+ */
+#define LONG_SLICE_NS 1000000.0
+#define LONG_SLICES 4.0 /* times ours */
+
+static bool keeps_cpus(const struct gsync_usage *before, const struct gsync_usage *after)
+{
+	double own = since(before->own, after->own);
+	double busy = since(before->busy, after->busy);
+	double own_switches = since(before->own_switches, after->own_switches);
+	double switches = since(before->switches, after->switches);
+	double foreign = busy > own ? busy - own : 0;
+
+	if (switches <= 0)
+		return false;
+	switches = switches > own_switches ? switches - own_switches : 0;
+	return foreign > LONG_SLICE_NS * switches && foreign * own_switches > LONG_SLICES * own * switches;
+}
+
+/* A copy of ours leaves us a half, one that never waits a third or less, unless many of ours want to run. */
 #define FAIR_PERCENT 42u
+
+bool gsync_is_answered_between(const struct gsync_usage *before, const struct gsync_usage *after)
+{
+	return gsync_share_between(before, after) >= FAIR_PERCENT && !keeps_cpus(before, after);
+}
+
 #define RUDE_LOOKS 2u
 #define REFUSAL_NS 160000000u
 
-uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, uint32_t share)
+uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, bool answered)
 {
-	if (share >= FAIR_PERCENT) {
+	if (answered) {
 		courtesy->rude_looks = 0;
 		courtesy->refusal_ns /= 2;
 		return 0;

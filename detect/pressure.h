@@ -23,6 +23,8 @@ struct gsync_usage {
 	 * stolen, too. It is the price of sleeping: who slept more because of it would only pay more.
 	 */
 	uint64_t waking;
+	uint64_t switches; /* of threads, of all on all CPUs; 0 = unknown */
+	uint64_t own_switches; /* of this process's: from the caller */
 };
 
 /*
@@ -55,8 +57,11 @@ struct gsync_courtesy {
 
 #define GSYNC_REFUSAL_NS_MOST 4000000000u
 
-/* SHARE: this process's, since the last look, during which it yielded to others. For so long nobody should yield now. */
-uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, uint32_t share);
+/* Whether the courtesy of this time was answered: we got about a half, and others did not keep a CPU until it was taken from them. */
+bool gsync_is_answered_between(const struct gsync_usage *before, const struct gsync_usage *after);
+
+/* ANSWERED: since the last look, during which this process yielded to others. For so long nobody should yield now. */
+uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, bool answered);
 
 /* The part of it that is our own doing: percent of the CPUs' time that this process's quotas kept from it. */
 uint32_t gsync_throttling_between(const struct gsync_usage *before, const struct gsync_usage *after);

@@ -325,18 +325,19 @@ static void note_courtesy(const struct gsync_usage *fresh, uint64_t now)
 	if (gsync_foreign_between(&usage, fresh) < published->profile.pressure_percent / 2)
 		refusal = published->tuning.pressed_most;
 	else if (gsync_is_pressed(&published->tuning) && (int64_t)(yielded - usage_at) >= 0)
-		refusal = in_ticks(gsync_courtesy_judge(&courtesy, gsync_share_between(&usage, fresh)));
+		refusal = in_ticks(gsync_courtesy_judge(&courtesy, gsync_is_answered_between(&usage, fresh)));
 	if (refusal != 0)
 		__atomic_store_n(&gsync_live.rude_until, now + refusal, __ATOMIC_RELAXED);
 }
 
-static uint64_t waking_ns(void)
+static void read_own_switches(struct gsync_usage *out)
 {
 	struct rusage used;
 
 	if (getrusage(RUSAGE_SELF, &used) != 0)
-		return 0;
-	return (uint64_t)((double)(unsigned long)used.ru_nvcsw * gsync_wake_price(&conditions));
+		return;
+	out->waking = (uint64_t)((double)(unsigned long)used.ru_nvcsw * gsync_wake_price(&conditions));
+	out->own_switches = (unsigned long)used.ru_nvcsw + (unsigned long)used.ru_nivcsw;
 }
 
 static void read_pressure(void)
@@ -352,7 +353,7 @@ static void read_pressure(void)
 	if (has_quota)
 		gsync_throttling_read(&source, &load);
 	fresh.throttled = load.throttled_ns != GSYNC_UNKNOWN ? load.throttled_ns : 0;
-	fresh.waking = waking_ns();
+	read_own_switches(&fresh);
 	now = gsync_ticks();
 	if (usage_at != 0) {
 		note_courtesy(&fresh, now);

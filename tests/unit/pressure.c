@@ -216,6 +216,49 @@ static void a_share_is_of_what_was_used(void **state)
 	assert_int_equal(gsync_share_between(&after, &before), 100);
 }
 
+static bool is_answered(uint64_t own_ms, uint64_t foreign_ms, uint64_t own_switches, uint64_t foreign_switches)
+{
+	const uint64_t ms = 1000000;
+	struct gsync_usage before = { .busy = 77 * ms, .own = 7 * ms, .switches = 1234, .own_switches = 34 };
+	struct gsync_usage after = before;
+
+	after.busy += (own_ms + foreign_ms) * ms;
+	after.own += own_ms * ms;
+	after.switches += own_switches + foreign_switches;
+	after.own_switches += own_switches;
+	return gsync_is_answered_between(&before, &after);
+}
+
+static void who_keeps_a_cpu_until_it_is_taken_away_does_not_answer(void **state)
+{
+	(void)state;
+	/* As seen beside copies, of 2, 8 and 128 threads, and beside hogs. */
+	assert_true(is_answered(42, 42, 37, 37));
+	assert_true(is_answered(49, 34, 487, 109));
+	assert_true(is_answered(55, 35, 549, 508));
+	assert_false(is_answered(42, 42, 1850, 17));
+	assert_false(is_answered(56, 28, 1491, 11));
+	/* Too little, whatever the slices. */
+	assert_false(is_answered(30, 70, 50, 5000));
+	/* Nobody took a CPU from anybody: there is nobody. */
+	assert_true(is_answered(100, 0, 50, 0));
+	/* Where switches are not told. */
+	assert_true(is_answered(42, 42, 0, 0));
+}
+
+static void switches_are_counted_where_the_text_goes_so_far(void **state)
+{
+	struct gsync_usage usage;
+
+	(void)state;
+	assert_true(read_usage("cpu  1 2 3 4 5 6 7 8 9 9\nintr 12 0 7\nctxt 311412571\nbtime 1\n", 1, 1, &usage));
+	assert_int_equal(usage.switches, 311412571);
+	assert_true(read_usage("cpu  1 2 3 4 5 6 7 8 9 9\nintr 12 0 7\nctxt 3114", 1, 1, &usage));
+	assert_int_equal(usage.switches, 0);
+	assert_true(read_usage(four, 0x1, 1, &usage));
+	assert_int_equal(usage.switches, 0);
+}
+
 static void who_never_yields_is_met_with_less_and_less_courtesy(void **state)
 {
 	struct gsync_courtesy courtesy = { 0, 0 };
@@ -225,8 +268,8 @@ static void who_never_yields_is_met_with_less_and_less_courtesy(void **state)
 	for (int i = 0; i < 10; i++) {
 		uint32_t refusal;
 
-		assert_int_equal(gsync_courtesy_judge(&courtesy, 33), 0);
-		refusal = gsync_courtesy_judge(&courtesy, 33);
+		assert_int_equal(gsync_courtesy_judge(&courtesy, false), 0);
+		refusal = gsync_courtesy_judge(&courtesy, false);
 		assert_true(refusal >= 100000000 && refusal <= GSYNC_REFUSAL_NS_MOST);
 		assert_true(refusal >= before * 2ull || refusal == GSYNC_REFUSAL_NS_MOST);
 		before = refusal;
@@ -242,13 +285,13 @@ static void courtesy_that_is_answered_goes_on(void **state)
 	(void)state;
 	/* One look is chance. */
 	for (int i = 0; i < 10; i++)
-		assert_int_equal(gsync_courtesy_judge(&courtesy, i % 2 == 0 ? 33 : 48), 0);
-	gsync_courtesy_judge(&courtesy, 33);
-	first = gsync_courtesy_judge(&courtesy, 33);
+		assert_int_equal(gsync_courtesy_judge(&courtesy, i % 2 != 0), 0);
+	gsync_courtesy_judge(&courtesy, false);
+	first = gsync_courtesy_judge(&courtesy, false);
 	for (int i = 0; i < 20; i++)
-		assert_int_equal(gsync_courtesy_judge(&courtesy, 50), 0);
-	gsync_courtesy_judge(&courtesy, 33);
-	assert_int_equal(gsync_courtesy_judge(&courtesy, 33), first);
+		assert_int_equal(gsync_courtesy_judge(&courtesy, true), 0);
+	gsync_courtesy_judge(&courtesy, false);
+	assert_int_equal(gsync_courtesy_judge(&courtesy, false), first);
 }
 
 static void our_own_crowd_is_no_pressure(void **state)
@@ -261,8 +304,8 @@ static void our_own_crowd_is_no_pressure(void **state)
 
 static void counters_that_stand_or_go_back_press_no_one(void **state)
 {
-	struct gsync_usage high = { 5000, 5000, 5000, 5000, 5000, 5000 };
-	struct gsync_usage low = { 10, 10, 10, 10, 10, 10 };
+	struct gsync_usage high = { 5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000 };
+	struct gsync_usage low = { 10, 10, 10, 10, 10, 10, 10, 10 };
 
 	(void)state;
 	assert_int_equal(pressure(0, 0, 0, 0), 0);
@@ -291,6 +334,8 @@ int main(void)
 		cmocka_unit_test(a_quota_that_is_used_up_presses),
 		cmocka_unit_test(what_the_host_or_a_quota_takes_no_other_has),
 		cmocka_unit_test(a_share_is_of_what_was_used),
+		cmocka_unit_test(who_keeps_a_cpu_until_it_is_taken_away_does_not_answer),
+		cmocka_unit_test(switches_are_counted_where_the_text_goes_so_far),
 		cmocka_unit_test(who_never_yields_is_met_with_less_and_less_courtesy),
 		cmocka_unit_test(courtesy_that_is_answered_goes_on),
 		cmocka_unit_test(our_own_crowd_is_no_pressure),
