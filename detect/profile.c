@@ -108,14 +108,8 @@ static struct gsync_choice eager(const struct gsync_conditions *conditions)
 static struct gsync_choice yield(const struct gsync_conditions *conditions)
 {
 	(void)conditions;
-	return (struct gsync_choice){ 200000, "who would have to be woken soon had better let others run meanwhile: that takes "
-					      "a switch, not a wake-up" };
-}
-
-static struct gsync_choice yield_places(const struct gsync_conditions *conditions)
-{
-	(void)conditions;
-	return (struct gsync_choice){ 3, "where few stand on one CPU the kernel mostly runs them in the order of their tickets" };
+	return (struct gsync_choice){ 200000, "who is woken earlier than that only waits; to that far, who has released the "
+					      "lock lets others have theirs first" };
 }
 
 static struct gsync_choice barrier(const struct gsync_conditions *conditions)
@@ -196,8 +190,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "trial_ns", 0, NS_MOST, "ns, a mutex or spinlock tries each way, one alone or taking turns; 0 = turns only", trial },
 	{ "near_ns", 0, NS_MOST, "ns, the next in line of an oticket spins; each further back half of it", patience },
 	{ "eager", 0, 31, "waiters of an oticket beyond the next are woken ahead of their turn", eager },
-	{ "yield_ns", 0, NS_MOST, "ns, an oticket's waiter yields if its turn is likely to come sooner, when CPUs are short", yield },
-	{ "yield_places", 0, 1000000, "waiters of its CPU that a waiter may have before it for that", yield_places },
+	{ "yield_ns", 0, NS_MOST, "ns, a turn of an oticket that is likely to come sooner is near, when CPUs are short; 0 = none yields", yield },
 	{ "barrier_ns", 0, NS_MOST, "ns, a barrier spins when all participants can have a CPU", barrier },
 	{ "barrier_yields", 0, 1000000, "yields, after that or instead, before it sleeps", barrier_yields },
 	{ "pool_ns", 0, NS_MOST, "ns, the one idle worker of a pool that looks for work does so before it sleeps", pool },

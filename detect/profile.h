@@ -58,7 +58,6 @@ struct gsync_profile {
 	uint32_t near_ns;
 	uint32_t eager;
 	uint32_t yield_ns;
-	uint32_t yield_places;
 	uint32_t barrier_ns;
 	uint32_t barrier_yields;
 	uint32_t pool_ns;

@@ -64,7 +64,6 @@ const struct gsync_published gsync_untuned = {
 		.pauses = 1,
 		.backoff = 4,
 		.eager = 1,
-		.yield_places = 3,
 		.barrier_yields = 100,
 		.usable_cpus = 2,
 		.whole_cpus = 1,
@@ -222,7 +221,6 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->pauses = pauses_in(BETWEEN_LOOKS_NS, pause_ns);
 	out->backoff = pauses_in(profile->backoff_ns, pause_ns);
 	out->eager = profile->eager;
-	out->yield_places = profile->yield_places;
 	out->barrier_yields = profile->barrier_yields;
 	out->usable_cpus = profile->usable_cpus;
 	out->whole_cpus = profile->whole_cpus;

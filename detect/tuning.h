@@ -41,7 +41,6 @@ struct gsync_tuning {
 	uint32_t pauses; /* between two looks, of one whose turn is sure to come */
 	uint32_t backoff; /* the same, at the most, where many compete */
 	uint32_t eager;
-	uint32_t yield_places;
 	uint32_t barrier_yields;
 	uint32_t usable_cpus;
 	uint32_t whole_cpus;

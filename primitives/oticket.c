@@ -49,7 +49,7 @@
  * carries no data, drawing is a relaxed increment. serving is written and read back
  * by the holder; to others it is a hint of distance, but the window above relies on
  * what the holder before it did, so it is written by release and read by acquire.
- * heir and entered are the holder's alone; held is a hint to all.
+ * heir, entered and crowded are the holder's alone; held is a hint to all.
  */
 #include <guestsync/oticket.h>
 
@@ -140,30 +140,9 @@ struct waiter {
 	uint32_t ticket;
 	uint32_t places; /* how many turns away; 0 = not known yet */
 	int cpu;
-	bool has_yielded;
+	bool stays_up; /* in a crowd: it may never sleep */
 	struct gsync_spin spin;
-	struct gsync_spin watch; /* began when the queue moved last; where others wait for this CPU */
 };
-
-/* Whether some of those who hold or want the lock cannot have a CPU now: those before the waiter, and all from it on. */
-static bool is_crowded(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
-{
-	return __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - self->ticket + self->places > tuning->usable_cpus;
-}
-
-/*
- * The nearer the turn, the longer the spin: half for each place further back; the
- * far ones sleep at once. So do all in a crowd that others press on: somebody in
- * front is off the CPU, and this one is what it could have.
- */
-static uint64_t budget(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
-{
-	if (self->places > 1 && self->places > tuning->eager)
-		return 0;
-	if (gsync_is_pressed(tuning) && is_crowded(lock, tuning, self))
-		return 0;
-	return tuning->near >> (self->places - 1);
-}
 
 /* Yields to the next thread and back: about this. */
 #define SWITCH_NS 2000u
@@ -184,106 +163,69 @@ static uint32_t lesser(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* So long that a switch of threads, there and back, costs less. */
-static bool has_long_sections(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
-{
-	return section(lock) > 2 * switch_ticks(tuning);
-}
-
-/*
- * How long the first of its CPU spins each time the queue has moved: while a section
- * lasts, and those before it may come to run. Long ones are time for the others of this
- * CPU to do what they do between two sections, if there are any.
- */
-static uint64_t watch_budget(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
-{
-	uint32_t behind = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - self->ticket - 1;
-
-	if (has_long_sections(lock, tuning) &&
-	    gsync_whereabouts_count(lock, self->ticket + 1, lesser(behind, WINDOW), self->cpu, 1) > 0)
-		return 0;
-	return section(lock) + 2 * switch_ticks(tuning);
-}
-
-/* Looks how far the turn is. Each time the queue moves, patience is renewed. */
-static void look(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struct waiter *self)
-{
-	uint32_t places = distance(lock, self->ticket);
-
-	if (places == self->places)
-		return;
-	self->places = places;
-	gsync_spin_start(&self->spin, budget(lock, tuning, self), tuning->pauses);
-	gsync_spin_start(&self->watch, watch_budget(lock, tuning, self), tuning->pauses);
-}
-
-static int tell(gsync_oticket_t *lock, uint32_t ticket, bool up)
-{
-	return is_shared(lock) ? GSYNC_NOWHERE : gsync_whereabouts_tell(lock, ticket, up);
-}
-
-static bool yield(gsync_oticket_t *lock, struct waiter *self)
-{
-	if (!gsync_spin_yield())
-		return false;
-	self->cpu = tell(lock, self->ticket, true); /* perhaps another */
-	return true;
-}
-
-/* How many of those before the waiter are on its CPU, which only one of them can have: counted where few, and where known. */
-static uint32_t ahead_here(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
-{
-	uint32_t before = lesser(self->places, WINDOW);
-
-	if (self->cpu == GSYNC_NOWHERE || tuning->usable_cpus == 1)
-		return self->places / tuning->usable_cpus;
-	return gsync_whereabouts_count(lock, self->ticket - before, before, self->cpu, tuning->yield_places + 1);
-}
-
 /* How far a turn may be that comes soon, if sections last as long as they did lately. */
 static uint32_t soon(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
 {
 	return (uint32_t)(tuning->yield / (section(lock) + switch_ticks(tuning) + 1));
 }
 
-/* Whether the waiter's turn comes soon, and the queue has not stood still. */
-static bool is_soon(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struct waiter *self)
+/* Whether one of those before the waiter is on its CPU, which only one of them can have; where nobody knows, likely so. */
+static bool is_preceded(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
 {
-	gsync_spin_read_clock(&self->watch);
-	/* Its own patience began with that. */
-	if (self->spin.start == 0)
-		self->spin.start = self->spin.now = self->watch.start;
-	return gsync_spin_elapsed(&self->watch) < tuning->yield && self->places <= soon(lock, tuning);
+	uint32_t before = lesser(self->places, WINDOW);
+	uint32_t found;
+
+	if (self->cpu == GSYNC_NOWHERE || tuning->usable_cpus == 1)
+		return self->places >= tuning->usable_cpus;
+	return gsync_whereabouts_find(lock, self->ticket - before, before, self->cpu, &found);
+}
+
+/* Whether some of those who hold or want the lock cannot have a CPU now: those before the waiter, and all from it on. */
+static bool is_crowded(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
+{
+	return __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - self->ticket + self->places > tuning->usable_cpus;
+}
+
+/* The nearer the turn, the longer the spin: half for each place further back; the far ones sleep at once. */
+static uint64_t budget(const struct gsync_tuning *tuning, const struct waiter *self)
+{
+	return self->places > 1 && self->places > tuning->eager ? 0 : tuning->near >> (self->places - 1);
 }
 
 /*
  * In a crowd one of each CPU is to wait on it, the first of those that stand there: it spins
- * while the queue moves, so that it is at hand when its turn comes. The others sleep, and
- * who has had its turn wakes the next of its own CPU: that costs little more than the
- * switch of threads that strict order takes anyway. Where few are ahead, and sections are
- * short, they yield first: one that stands alone before it, or perhaps several, are run by
- * the kernel in the order of their tickets. False when it is better to sleep.
+ * while the queue moves, for as long as a section lasts and one before it may take to get up.
+ * The others sleep: it wakes the next of its own CPU when it has had its turn. Where others
+ * press on the CPUs all sleep: somebody in front is off the CPU, and this one is what it could have.
  */
-static bool stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struct waiter *self)
+static uint64_t budget_in_crowd(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struct waiter *self)
 {
-	uint32_t ahead = ahead_here(lock, tuning, self);
+	uint32_t near_ones = soon(lock, tuning);
+	bool pressed = gsync_is_pressed(tuning);
 
-	if (ahead > 0) {
-		if (ahead > tuning->yield_places || (ahead > 1 && self->has_yielded) ||
-		    has_long_sections(lock, tuning) || !is_soon(lock, tuning, self))
-			return false;
-		self->has_yielded = true;
-		return yield(lock, self);
-	}
-	if (!is_soon(lock, tuning, self))
-		return gsync_spin_again(&self->spin);
-	if (gsync_turn_is_over(tuning, self->watch.now)) {
-		/* Those that are not in the queue, for want of this CPU, shall have their turns, too. */
-		yield(lock, self);
-		gsync_turn_began = gsync_ticks();
-		return true;
-	}
-	return gsync_spin_again(&self->watch) || yield(lock, self) || gsync_spin_again(&self->spin);
+	if (near_ones == 0 && !pressed)
+		return budget(tuning, self);
+	self->stays_up = !pressed && self->places <= near_ones && !is_preceded(lock, tuning, self);
+	return self->stays_up ? section(lock) + tuning->near : 0;
+}
+
+/* Looks how far the turn is. Each time the queue moves, patience is renewed. */
+static void look(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struct waiter *self)
+{
+	uint32_t places = distance(lock, self->ticket);
+	bool crowd;
+
+	if (places == self->places)
+		return;
+	self->places = places;
+	self->stays_up = false;
+	crowd = is_crowded(lock, tuning, self);
+	gsync_spin_start(&self->spin, crowd ? budget_in_crowd(lock, tuning, self) : budget(tuning, self), tuning->pauses);
+}
+
+static int tell(gsync_oticket_t *lock, uint32_t ticket, bool up)
+{
+	return is_shared(lock) ? GSYNC_NOWHERE : gsync_whereabouts_tell(lock, ticket, up);
 }
 
 /* Stays up while that makes sense. True when it is TICKET's turn. */
@@ -295,17 +237,11 @@ static bool stay(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *
 	while (!is_turn(lock, ticket)) {
 		look(lock, &tuning, &self);
 		/* The queue may move on for long. */
-		if (deadline && gsync_deadline_passed(deadline))
+		if ((deadline && gsync_deadline_passed(deadline)) || !gsync_spin_again(&self.spin))
 			return false;
-		if (gsync_is_pressed(&tuning) || !is_crowded(lock, &tuning, &self)) {
-			if (!gsync_spin_again(&self.spin))
-				return false;
-		} else {
-			if (!stay_up(lock, &tuning, &self))
-				return false;
-			/* Who stays up may never sleep; but that may be news, or rest on guesses. */
+		/* Who stays up may never sleep; but that may be news, or rest on guesses. Once for each reading of the clock. */
+		if (self.stays_up && self.spin.unread == 0)
 			gsync_patience_ended(deadline);
-		}
 	}
 	return true;
 }
@@ -469,52 +405,127 @@ static void note_held(gsync_oticket_t *lock, const struct gsync_tuning *tuning, 
 	__atomic_store_n(&lock->held, average - average / MEMORY + held / MEMORY, __ATOMIC_RELAXED);
 }
 
-/*
- * Wakes the next of this CPU, ahead of its turn, unless it is SERVED, who is being
- * woken. In a crowd that is the one who can run as soon as this thread waits again.
- * Where it is SERVED itself, and is to have the CPU (MAKES_WAY), it gets it now: else the
- * lock would lie idle until this thread has done what it does between two sections.
- * Only LOCK's address is used. False when nobody is known to be here.
- */
-static bool wake_next_here(gsync_oticket_t *lock, uint32_t heir, uint32_t tickets, uint32_t served, bool makes_way)
-{
-	uint32_t next;
+/* What is known of the queue after the release, when the lock may be somebody else's, or gone. */
+struct departure {
+	uint32_t heir;
+	uint32_t served;    /* has the turn now, */
+	bool served_waits;  /* and did not notice it at once */
+	bool long_sections; /* longer than two switches, there and back */
+	bool shared;
+	bool stays_out;
+	uint32_t reach; /* tickets from the heir on whose turns come soon, in a crowd; else 0 */
+	bool was_crowd; /* if not now, it was lately */
+};
 
-	if (!gsync_whereabouts_find_here(lock, heir, tickets, &next))
+/* So many times what comes soon is the longest queue that passes while those who have yielded stay out. */
+#define SHORT_QUEUE 4u
+
+/* So long a crowd is taken to be there still when it was seen last: that its threads stay out is how it is to be. */
+#define CROWD_NS 400000000u
+
+/* Called by the holder. */
+static struct departure depart(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
+{
+	uint32_t heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1;
+	uint32_t waiting = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - heir;
+	uint32_t near_ones = gsync_is_pressed(tuning) ? 0 : soon(lock, tuning);
+	bool crowd = waiting >= tuning->usable_cpus;
+	uint32_t now = (uint32_t)gsync_ticks();
+
+	if (crowd)
+		lock->crowded = now;
+	return (struct departure){
+		.heir = heir,
+		.long_sections = section(lock) > 2 * switch_ticks(tuning),
+		.shared = is_shared(lock),
+		.stays_out = waiting / SHORT_QUEUE <= near_ones,
+		.reach = crowd ? lesser(lesser(waiting, near_ones), WINDOW) : 0,
+		.was_crowd = near_ones > 0 && now - lock->crowded < (uint32_t)(CROWD_NS * tuning->ticks_per_ns),
+	};
+}
+
+static bool yield(void)
+{
+	if (!gsync_spin_yield())
 		return false;
-	if (next == served && makes_way)
-		gsync_spin_yield();
-	else if (next != served && !gsync_whereabouts_is_up(lock, next))
-		wake(lock, next, false);
+	gsync_turn_began = gsync_ticks();
 	return true;
+}
+
+/* Finds the first waiter of this CPU, if it is near. */
+static bool find_here(gsync_oticket_t *lock, const struct departure *left, uint32_t *first)
+{
+	uint32_t from = left->served + !left->served_waits;
+
+	return !left->shared && gsync_whereabouts_find(lock, from, left->reach, gsync_whereabouts_cpu(), first);
+}
+
+#define YIELDS_MOST 2
+
+/*
+ * Wakes the first waiter of this CPU, ahead of its turn, unless it is up, or served, which
+ * means that it is being woken. It can run as soon as this thread waits again.
+ *
+ * As long as all of a crowd stand in the queue, order takes a switch of threads for each turn.
+ * If those of each CPU use the lock one after another, each for some time while the others
+ * stay out, having released it and not asked for it again, it takes one for each such time. So
+ * who has released (STAYS_OUT) lets those of its CPU go first that stood in the queue then.
+ *
+ * Else only one that is SERVED gets the CPU at once: the lock would lie idle until this
+ * thread has done what it does between two sections. Only LOCK's address is used. False
+ * when nobody is known to be here.
+ */
+static bool make_room(gsync_oticket_t *lock, const struct departure *left)
+{
+	uint32_t first;
+	int found = 0;
+
+	while (found < YIELDS_MOST && find_here(lock, left, &first)) {
+		bool is_served = first == left->served;
+
+		found++;
+		if (!is_served && !gsync_whereabouts_is_up(lock, first))
+			wake(lock, first, false);
+		if ((!left->stays_out && !(is_served && left->long_sections)) || !yield())
+			break;
+	}
+	return found > 0;
+}
+
+/*
+ * Nobody waits for a ticket of this thread now: the best moment to let others of its CPU have
+ * their turns, before it asks again. Where nobody knows who stands where, they may be in the queue.
+ */
+static void end_turn(const struct gsync_tuning *tuning, const struct departure *left)
+{
+	if (left->shared && left->reach > 0 && left->stays_out)
+		for (int i = 0; i < YIELDS_MOST && yield(); i++)
+			;
+	else if (left->was_crowd && gsync_turn_is_over(tuning, gsync_ticks()))
+		yield();
 }
 
 void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	uint32_t heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1;
-	uint32_t waiting = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - heir;
-	bool shared = is_shared(lock);
-	bool crowd = !shared && waiting >= tuning.usable_cpus && !gsync_is_pressed(&tuning);
-	uint32_t ahead = sleepers_behind(lock, heir, tuning.eager);
-	uint32_t reach = crowd ? lesser(lesser(waiting, soon(lock, &tuning)), WINDOW) : 0;
-	bool long_ones = has_long_sections(lock, &tuning);
+	struct departure left = depart(lock, &tuning);
+	uint32_t ahead = sleepers_behind(lock, left.heir, tuning.eager);
 	bool slept;
-	uint32_t served;
 
-	note_held(lock, &tuning, heir);
+	note_held(lock, &tuning, left.heir);
 	GSYNC_PROBE1(oticket_release, lock);
-	served = give_turn(lock, heir, &slept);
+	left.served = give_turn(lock, left.heir, &slept);
 	/* A waiter on this CPU shall not take this thread for one that is before it. */
-	if (!shared)
-		gsync_whereabouts_forget(lock, heir - 1);
-	if (slept && (shared || !gsync_whereabouts_is_up(lock, served)))
-		wake(lock, served, shared);
-	/* Who neither slept nor says that it is up has gone on already. */
-	if (reach > 0 && wake_next_here(lock, heir, reach, served,
-					long_ones && (slept || gsync_whereabouts_is_up(lock, served))))
-		return;
-	for (uint32_t k = 0; ahead >> k != 0; k++)
-		if ((ahead >> k & 1u) != 0 && heir + 1 + k != served)
-			wake(lock, heir + 1 + k, shared);
+	if (!left.shared)
+		gsync_whereabouts_forget(lock, left.heir - 1);
+	left.served_waits = !left.shared && (slept || left.reach > 0) && gsync_whereabouts_is_up(lock, left.served);
+	if (slept && !left.served_waits) {
+		wake(lock, left.served, left.shared);
+		left.served_waits = true;
+	}
+	if (!make_room(lock, &left))
+		for (uint32_t k = 0; ahead >> k != 0; k++)
+			if ((ahead >> k & 1u) != 0 && left.heir + 1 + k != left.served)
+				wake(lock, left.heir + 1 + k, left.shared);
+	end_turn(&tuning, &left);
 }

@@ -102,23 +102,10 @@ static bool is_on(const void *lock, uint32_t ticket, int cpu)
 	return entry != 0 && (int)(entry & CPU) == cpu;
 }
 
-uint32_t gsync_whereabouts_count(const void *lock, uint32_t first, uint32_t tickets, int cpu, uint32_t most)
+bool gsync_whereabouts_find(const void *lock, uint32_t from, uint32_t tickets, int cpu, uint32_t *first)
 {
-	uint32_t count = 0;
-
-	if (cpu == GSYNC_NOWHERE)
-		return 0;
-	for (uint32_t i = 0; i < tickets && count < most; i++)
-		count += is_on(lock, first + i, cpu);
-	return count;
-}
-
-bool gsync_whereabouts_find_here(const void *lock, uint32_t heir, uint32_t tickets, uint32_t *first)
-{
-	int cpu = gsync_whereabouts_cpu();
-
 	for (uint32_t i = 0; i < tickets && cpu != GSYNC_NOWHERE; i++) {
-		*first = heir + i;
+		*first = from + i;
 		if (is_on(lock, *first, cpu))
 			return true;
 	}

@@ -5,8 +5,8 @@
  *
  * Strict order costs a switch of threads for each turn, and there it matters
  * which thread is switched to. Who knows where the others stand can stay up
- * where it is the next of its CPU, and wake the next of its own CPU, which
- * costs a twentieth of a wake-up on another.
+ * where it is the next of its CPU, and wake the next of its own CPU, or make
+ * room for it, which costs a twentieth of a wake-up on another.
  *
  * One entry has room for one waiter, and a later one, of any lock, takes it over,
  * or wipes it out. So what the table does not know means nothing. But who is up in it
@@ -43,10 +43,7 @@ void gsync_whereabouts_forget(const void *lock, uint32_t ticket);
 /* False where that is not known. */
 bool gsync_whereabouts_is_up(const void *lock, uint32_t ticket);
 
-/* How many of the waiters with the TICKETS tickets from FIRST on are on CPU; counts no further than to MOST. */
-uint32_t gsync_whereabouts_count(const void *lock, uint32_t first, uint32_t tickets, int cpu, uint32_t most);
-
-/* Finds the FIRST of the waiters with the TICKETS tickets from HEIR on that is on the caller's CPU; false if none is known to be. */
-bool gsync_whereabouts_find_here(const void *lock, uint32_t heir, uint32_t tickets, uint32_t *first);
+/* Finds the FIRST with one of the TICKETS tickets from FROM on that is on CPU; false if none is known to be. */
+bool gsync_whereabouts_find(const void *lock, uint32_t from, uint32_t tickets, int cpu, uint32_t *first);
 
 #endif

@@ -14,8 +14,8 @@
  * spins, and the far ones sleep at once (opportunistic spinning); an unlock
  * wakes not only the next waiter but also those after it, ahead of their turn,
  * so that the wake-up is over when the turn comes (opportunistic wake-up). And one
- * of ours: where the program's own threads crowd the CPUs, the next in line on each
- * CPU stays up, and the others of that CPU sleep until one of them has had its turn.
+ * of ours: where the program's own threads crowd the CPUs, those of each CPU use the
+ * lock one after another, each for a while; the others stay out of the queue meanwhile.
  *
  * Order: first come, first served, from the moment a ticket is drawn. A timed
  * call may give its place up; the order of the others stays. Behind more than 120
@@ -29,8 +29,10 @@
  *   trylock            no         no        yes                  "
  *   unlock             no (*)     no        yes, if it holds it  "; if others waited, make it anew instead
  *
- * (*) It may let others run: where its own threads crowd the CPUs, critical sections take longer than
- *     two switches of threads, and the turn falls to a waiter of the same CPU, which can then run at once.
+ * (*) It lets others run, where the program's own threads crowd the CPUs: those on its CPU that wait for the
+ *     lock, and, a quarter of fair_ns after the last time, whoever wants to. Under a real-time policy it may be long
+ *     until they give the CPU back; yield_ns = 0 (guestsync/profile.h) keeps it from all that. The thread may hold
+ *     other locks then.
  *
  * A zeroed object is a valid, unlocked, process-private lock. A lock in shared
  * memory must be made by gsync_oticket_init(…, GSYNC_PROCESS_SHARED).
@@ -38,7 +40,7 @@
  * and freed it. At most 2^22 - 1 threads may wait at once (Linux runs fewer); beyond
  * some 16000, those who wait poll about every millisecond.
  *
- * Not guaranteed: speed. Once more threads wait than there are CPUs, every
+ * Not guaranteed: speed. While more threads wait than there are CPUs, every
  * hand-over in order costs a context switch; gsync_mutex does not pay that. Nor
  * robustness against the death of a process that holds a shared lock or waits for it.
  */
@@ -59,10 +61,11 @@ typedef struct gsync_oticket {
 	uint32_t flags;
 	uint32_t heir;	  /* the ticket after the last that had to wait, ... */
 	uint32_t entered; /* when that got the lock, and */
-	uint32_t held;	  /* how long such have held it lately, on average; both in ticks */
+	uint32_t held;	  /* how long such have held it lately, on average; */
+	uint32_t crowded; /* when more waited than there are CPUs but one; all three in ticks */
 } gsync_oticket_t;
 
-#define GSYNC_OTICKET_INIT { { 0, 0, 0, 0 }, 0, 0, 0, 0, 0, 0 }
+#define GSYNC_OTICKET_INIT { { 0, 0, 0, 0 }, 0, 0, 0, 0, 0, 0, 0 }
 
 GSYNC_STATIC_ASSERT(sizeof(gsync_oticket_t) <= 64, "one cache line");
 

@@ -3,8 +3,12 @@
 #include "tests/unit/support.h"
 
 #include <signal.h>
+#include <sys/resource.h>
+
+#include <guestsync/profile.h>
 
 #include "bench/oticket_at.h"
+#include "detect/clock.h"
 #include "primitives/whereabouts.h"
 
 #define WAITERS 12
@@ -306,6 +310,63 @@ static void no_sleeper_and_no_mark_is_left_behind(void **state)
 		assert_true((lock.turn[i] & GSYNC_OTICKET_ATTENTION_) == 0);
 }
 
+#define CROWD 8
+#define TURNS_PER_SWITCH 4 /* so many turns for each switch, at the least: if all of a crowd queue it is one each */
+
+static uint32_t crowd_is_over;
+static uint64_t crowd_turns;
+
+static void *use_in_a_crowd(void *unused)
+{
+	while (__atomic_load_n(&crowd_is_over, __ATOMIC_RELAXED) == 0) {
+		gsync_oticket_lock(&lock);
+		for (int i = 0; i < 20; i++)
+			gsync_pause();
+		__atomic_store_n(&crowd_turns, crowd_turns + 1, __ATOMIC_RELAXED);
+		gsync_oticket_unlock(&lock);
+		for (int i = 0; i < 20; i++)
+			gsync_pause();
+	}
+	return unused;
+}
+
+static uint64_t count_switches(void)
+{
+	struct rusage usage;
+
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	return (uint64_t)usage.ru_nvcsw + (uint64_t)usage.ru_nivcsw;
+}
+
+/* Others who press on the CPUs may prevent it for a while, and a quota of one CPU for good. */
+static void a_crowd_need_not_switch_threads_for_each_turn(void **state)
+{
+	struct timespec deadline = test_deadline(60000);
+	pthread_t threads[CROWD];
+	uint64_t turns, switches, most;
+	uint64_t cpus;
+
+	(void)state;
+	assert_int_equal(gsync_profile_get("usable_cpus", &cpus), 0);
+	if (cpus < 2 || cpus >= CROWD)
+		skip();
+	start_at(0);
+	for (int i = 0; i < CROWD; i++)
+		threads[i] = test_thread(use_in_a_crowd, NULL);
+	do {
+		assert_false(test_has_passed(&deadline));
+		turns = __atomic_load_n(&crowd_turns, __ATOMIC_RELAXED);
+		switches = count_switches();
+		test_sleep_ms(20);
+		turns = __atomic_load_n(&crowd_turns, __ATOMIC_RELAXED) - turns;
+		most = turns / TURNS_PER_SWITCH;
+	} while (turns < 100 || count_switches() - switches > most);
+	__atomic_store_n(&crowd_is_over, 1, __ATOMIC_RELAXED);
+	for (int i = 0; i < CROWD; i++)
+		test_join(threads[i]);
+	assert_int_equal(gsync_oticket_destroy(&lock), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +383,7 @@ int main(void)
 		cmocka_unit_test(a_timed_waiter_outside_the_line_takes_a_lock_that_became_free),
 		cmocka_unit_test(a_timed_waiter_outside_the_line_waits_out_its_time_despite_signals),
 		cmocka_unit_test(no_sleeper_and_no_mark_is_left_behind),
+		cmocka_unit_test(a_crowd_need_not_switch_threads_for_each_turn),
 	};
 
 	return cmocka_run_group_tests_name("oticket", tests, NULL, NULL);

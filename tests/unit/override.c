@@ -29,7 +29,6 @@ static void every_threshold_stands_at_its_field(void **state)
 		[INDEX(near_ns)] = "near_ns",
 		[INDEX(eager)] = "eager",
 		[INDEX(yield_ns)] = "yield_ns",
-		[INDEX(yield_places)] = "yield_places",
 		[INDEX(barrier_ns)] = "barrier_ns",
 		[INDEX(barrier_yields)] = "barrier_yields",
 		[INDEX(pool_ns)] = "pool_ns",

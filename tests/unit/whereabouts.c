@@ -60,30 +60,33 @@ static void an_entry_speaks_of_nobody_else(void **state)
 
 static void who_loses_its_entry_is_not_known_any_more(void **state)
 {
+	uint32_t first;
+
 	(void)state;
 	gsync_whereabouts_tell(&lock, TICKET, true);
 	gsync_whereabouts_tell(&lock, TICKET + SAME_ENTRY, false);
 	assert_false(gsync_whereabouts_is_up(&lock, TICKET));
 	gsync_whereabouts_forget(&lock, TICKET);
-	assert_int_equal(gsync_whereabouts_count(&lock, TICKET + SAME_ENTRY, 1, sched_getcpu() & 255, 1), 1);
+	assert_true(gsync_whereabouts_find(&lock, TICKET + SAME_ENTRY, 1, sched_getcpu() & 255, &first));
 	gsync_whereabouts_forget(&lock, TICKET + SAME_ENTRY);
 }
 
-static void the_first_of_this_cpu_is_found_up_or_asleep(void **state)
+static void the_first_of_a_cpu_is_found_up_or_asleep(void **state)
 {
 	int here = sched_getcpu() & 255;
 	uint32_t first;
 
 	(void)state;
-	assert_false(gsync_whereabouts_find_here(&lock, TICKET, 8, &first));
+	assert_false(gsync_whereabouts_find(&lock, TICKET, 8, here, &first));
 	gsync_whereabouts_tell(&lock, TICKET + 3, false);
 	gsync_whereabouts_tell(&lock, TICKET + 5, true);
-	assert_true(gsync_whereabouts_find_here(&lock, TICKET, 8, &first));
+	assert_true(gsync_whereabouts_find(&lock, TICKET, 8, here, &first));
 	assert_int_equal(first, TICKET + 3);
-	assert_false(gsync_whereabouts_find_here(&lock, TICKET, 3, &first));
-	assert_int_equal(gsync_whereabouts_count(&lock, TICKET, 8, here, 8), 2);
-	assert_int_equal(gsync_whereabouts_count(&lock, TICKET, 8, here, 1), 1);
-	assert_int_equal(gsync_whereabouts_count(&lock, TICKET, 8, (here + 1) & 255, 8), 0);
+	assert_false(gsync_whereabouts_find(&lock, TICKET, 3, here, &first));
+	assert_true(gsync_whereabouts_find(&lock, TICKET + 4, 8, here, &first));
+	assert_int_equal(first, TICKET + 5);
+	assert_false(gsync_whereabouts_find(&lock, TICKET, 8, (here + 1) & 255, &first));
+	assert_false(gsync_whereabouts_find(&lock, TICKET, 8, GSYNC_NOWHERE, &first));
 }
 
 static void who_cannot_be_named_is_nowhere(void **state)
@@ -113,7 +116,7 @@ int main(void)
 		cmocka_unit_test_setup(who_says_that_it_is_up_is_known_as_up_until_it_says_otherwise, forget_all),
 		cmocka_unit_test_setup(an_entry_speaks_of_nobody_else, forget_all),
 		cmocka_unit_test_setup(who_loses_its_entry_is_not_known_any_more, forget_all),
-		cmocka_unit_test_setup(the_first_of_this_cpu_is_found_up_or_asleep, forget_all),
+		cmocka_unit_test_setup(the_first_of_a_cpu_is_found_up_or_asleep, forget_all),
 		cmocka_unit_test_setup(who_cannot_be_named_is_nowhere, forget_all),
 		cmocka_unit_test_setup(a_waiter_that_cannot_tell_its_cpu_is_not_known_as_up, forget_all),
 	};
