@@ -163,10 +163,10 @@ static uint32_t lesser(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* How far a turn may be that comes soon, if sections last as long as they did lately. */
-static uint32_t soon(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
+/* How far a turn may be that comes soon, if sections last as long as they did LATELY. */
+static uint32_t soon(const struct gsync_tuning *tuning, uint64_t lately)
 {
-	return (uint32_t)(tuning->yield / (section(lock) + switch_ticks(tuning) + 1));
+	return (uint32_t)(tuning->yield / (lately + switch_ticks(tuning) + 1));
 }
 
 /* Whether one of those before the waiter is on its CPU, which only one of them can have; where nobody knows, likely so. */
@@ -196,17 +196,18 @@ static uint64_t budget(const struct gsync_tuning *tuning, const struct waiter *s
  * In a crowd one of each CPU is to wait on it, the first of those that stand there: it spins
  * while the queue moves, for as long as a section lasts and one before it may take to get up.
  * The others sleep: it wakes the next of its own CPU when it has had its turn. Where others
- * press on the CPUs all sleep: somebody in front is off the CPU, and this one is what it could have.
+ * press on the CPUs all sleep: somebody in front is off the CPU, and this CPU is one that it could run on.
  */
-static uint64_t budget_in_crowd(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struct waiter *self)
+static uint64_t budget_in_crowd(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
 {
-	uint32_t near_ones = soon(lock, tuning);
-	bool pressed = gsync_is_pressed(tuning);
+	if (self->stays_up)
+		return section(lock) + tuning->near;
+	return soon(tuning, section(lock)) > 0 || gsync_is_pressed(tuning) ? 0 : budget(tuning, self);
+}
 
-	if (near_ones == 0 && !pressed)
-		return budget(tuning, self);
-	self->stays_up = !pressed && self->places <= near_ones && !is_preceded(lock, tuning, self);
-	return self->stays_up ? section(lock) + tuning->near : 0;
+static bool may_stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
+{
+	return self->places <= soon(tuning, section(lock)) && !gsync_is_pressed(tuning) && !is_preceded(lock, tuning, self);
 }
 
 /* Looks how far the turn is. Each time the queue moves, patience is renewed. */
@@ -218,8 +219,8 @@ static void look(gsync_oticket_t *lock, const struct gsync_tuning *tuning, struc
 	if (places == self->places)
 		return;
 	self->places = places;
-	self->stays_up = false;
 	crowd = is_crowded(lock, tuning, self);
+	self->stays_up = crowd && may_stay_up(lock, tuning, self);
 	gsync_spin_start(&self->spin, crowd ? budget_in_crowd(lock, tuning, self) : budget(tuning, self), tuning->pauses);
 }
 
@@ -239,8 +240,11 @@ static bool stay(gsync_oticket_t *lock, uint32_t ticket, const struct timespec *
 		/* The queue may move on for long. */
 		if ((deadline && gsync_deadline_passed(deadline)) || !gsync_spin_again(&self.spin))
 			return false;
-		/* Who stays up may never sleep; but that may be news, or rest on guesses. Once for each reading of the clock. */
-		if (self.stays_up && self.spin.unread == 0)
+		/*
+		 * Who stays up may never sleep; but that may be news, or rest on guesses. Once for each reading of the
+		 * clock; and not the next in line, which all would wait for.
+		 */
+		if (self.stays_up && self.places > 1 && self.spin.unread == 0)
 			gsync_patience_ended(deadline);
 	}
 	return true;
@@ -391,89 +395,95 @@ static uint32_t sleepers_behind(gsync_oticket_t *lock, uint32_t heir, uint32_t e
 #define MEMORY 8 /* turns, of how long the lock was held */
 
 /* Called by the holder, whose heir HEIR is. If it had to wait others will have to wait for such as this. */
-static void note_held(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t heir)
+static void note_held(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t heir, uint64_t now)
 {
 	uint32_t average = __atomic_load_n(&lock->held, __ATOMIC_RELAXED);
 	uint32_t held;
 
 	if (lock->heir != heir)
 		return;
-	held = (uint32_t)gsync_ticks() - lock->entered;
+	held = (uint32_t)now - lock->entered;
 	/* One that was off its CPU says little about the next. */
 	if (held > tuning->yield)
 		held = (uint32_t)tuning->yield;
 	__atomic_store_n(&lock->held, average - average / MEMORY + held / MEMORY, __ATOMIC_RELAXED);
 }
 
+/* So long a crowd is taken to be there still when it was seen last: that its threads stay out of the queue is how it is to be. */
+#define CROWD_NS 400000000u
+#define COARSE 16 /* that a 32-bit count of ticks does not come round within hours */
+
+/* Called by the holder. Whether a crowd waits, or did lately. */
+static bool note_crowd(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t waiting, uint64_t now)
+{
+	uint32_t coarse = (uint32_t)(now >> COARSE) | 1;
+
+	if (waiting >= tuning->usable_cpus)
+		lock->crowded = coarse;
+	return lock->crowded != 0 && coarse - lock->crowded <= (uint64_t)(CROWD_NS * tuning->ticks_per_ns) >> COARSE;
+}
+
 /* What is known of the queue after the release, when the lock may be somebody else's, or gone. */
 struct departure {
 	uint32_t heir;
-	uint32_t served;    /* has the turn now, */
-	bool served_waits;  /* and did not notice it at once */
-	bool long_sections; /* longer than two switches, there and back */
+	uint32_t waiting;
+	uint32_t served; /* has the turn now */
+	bool served_waits; /* it is up, or being woken; else it has gone on already, or nobody knows */
 	bool shared;
+	bool was_crowd; /* there is one, or was lately */
+	bool long_sections; /* longer than two switches there and back */
 	bool stays_out;
-	uint32_t reach; /* tickets from the heir on whose turns come soon, in a crowd; else 0 */
-	bool was_crowd; /* if not now, it was lately */
+	uint32_t reach; /* tickets from the heir on whose turns come soon, in a crowd that others do not press on; else 0 */
 };
 
-/* So many times what comes soon is the longest queue that passes while those who have yielded stay out. */
+/* A queue is short, and worth staying out of, if it is no longer than so many times the number of turns that come soon. */
 #define SHORT_QUEUE 4u
 
-/* So long a crowd is taken to be there still when it was seen last: that its threads stay out is how it is to be. */
-#define CROWD_NS 400000000u
-
-/* Called by the holder. */
-static struct departure depart(gsync_oticket_t *lock, const struct gsync_tuning *tuning)
+/* Sections lasted LATELY so long. */
+static void plan(struct departure *left, const struct gsync_tuning *tuning, uint64_t lately)
 {
-	uint32_t heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1;
-	uint32_t waiting = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - heir;
-	uint32_t near_ones = gsync_is_pressed(tuning) ? 0 : soon(lock, tuning);
-	bool crowd = waiting >= tuning->usable_cpus;
-	uint32_t now = (uint32_t)gsync_ticks();
+	uint32_t near_ones = gsync_is_pressed(tuning) ? 0 : soon(tuning, lately);
 
-	if (crowd)
-		lock->crowded = now;
-	return (struct departure){
-		.heir = heir,
-		.long_sections = section(lock) > 2 * switch_ticks(tuning),
-		.shared = is_shared(lock),
-		.stays_out = waiting / SHORT_QUEUE <= near_ones,
-		.reach = crowd ? lesser(lesser(waiting, near_ones), WINDOW) : 0,
-		.was_crowd = near_ones > 0 && now - lock->crowded < (uint32_t)(CROWD_NS * tuning->ticks_per_ns),
-	};
+	left->was_crowd = left->was_crowd && near_ones > 0;
+	left->long_sections = lately > 2 * switch_ticks(tuning);
+	left->stays_out = left->waiting / SHORT_QUEUE <= near_ones;
+	if (left->waiting >= tuning->usable_cpus)
+		left->reach = lesser(lesser(left->waiting, near_ones), WINDOW);
 }
 
+/* False where nobody is to yield now. */
 static bool yield(void)
 {
-	if (!gsync_spin_yield())
-		return false;
+	bool yielded = gsync_spin_yield();
+
 	gsync_turn_began = gsync_ticks();
-	return true;
+	return yielded;
 }
 
 /* Finds the first waiter of this CPU, if it is near. */
 static bool find_here(gsync_oticket_t *lock, const struct departure *left, uint32_t *first)
 {
 	uint32_t from = left->served + !left->served_waits;
+	uint32_t passed = from - left->heir;
 
-	return !left->shared && gsync_whereabouts_find(lock, from, left->reach, gsync_whereabouts_cpu(), first);
+	return !left->shared && passed < left->reach &&
+	       gsync_whereabouts_find(lock, from, left->reach - passed, gsync_whereabouts_cpu(), first);
 }
 
 #define YIELDS_MOST 2
 
 /*
  * Wakes the first waiter of this CPU, ahead of its turn, unless it is up, or served, which
- * means that it is being woken. It can run as soon as this thread waits again.
+ * means that it has been woken if it slept.
  *
  * As long as all of a crowd stand in the queue, order takes a switch of threads for each turn.
  * If those of each CPU use the lock one after another, each for some time while the others
  * stay out, having released it and not asked for it again, it takes one for each such time. So
- * who has released (STAYS_OUT) lets those of its CPU go first that stood in the queue then.
+ * who has released (STAYS_OUT) yields to those of its CPU that stood in the queue then.
  *
- * Else only one that is SERVED gets the CPU at once: the lock would lie idle until this
- * thread has done what it does between two sections. Only LOCK's address is used. False
- * when nobody is known to be here.
+ * Else it yields only to one that is SERVED, and only where sections are long: the lock would
+ * lie idle until this thread has done what it does between two sections. Only LOCK's address
+ * is used. False when nobody is known to be here.
  */
 static bool make_room(gsync_oticket_t *lock, const struct departure *left)
 {
@@ -482,19 +492,20 @@ static bool make_room(gsync_oticket_t *lock, const struct departure *left)
 
 	while (found < YIELDS_MOST && find_here(lock, left, &first)) {
 		bool is_served = first == left->served;
+		bool yields = left->stays_out || (is_served && left->long_sections);
 
 		found++;
 		if (!is_served && !gsync_whereabouts_is_up(lock, first))
 			wake(lock, first, false);
-		if ((!left->stays_out && !(is_served && left->long_sections)) || !yield())
+		if (!yields || !yield())
 			break;
 	}
 	return found > 0;
 }
 
 /*
- * Nobody waits for a ticket of this thread now: the best moment to let others of its CPU have
- * their turns, before it asks again. Where nobody knows who stands where, they may be in the queue.
+ * Nobody waits for a ticket of this thread for this lock: the best moment to let others of its CPU
+ * have their turns, before it asks again. Where nobody knows who stands where, they may be in the queue.
  */
 static void end_turn(const struct gsync_tuning *tuning, const struct departure *left)
 {
@@ -508,16 +519,21 @@ static void end_turn(const struct gsync_tuning *tuning, const struct departure *
 void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	struct departure left = depart(lock, &tuning);
+	struct departure left = { .heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1, .shared = is_shared(lock) };
 	uint32_t ahead = sleepers_behind(lock, left.heir, tuning.eager);
+	uint64_t lately = section(lock);
+	uint64_t now = gsync_ticks();
 	bool slept;
 
-	note_held(lock, &tuning, left.heir);
+	left.waiting = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - left.heir;
+	left.was_crowd = note_crowd(lock, &tuning, left.waiting, now);
+	note_held(lock, &tuning, left.heir, now);
 	GSYNC_PROBE1(oticket_release, lock);
 	left.served = give_turn(lock, left.heir, &slept);
 	/* A waiter on this CPU shall not take this thread for one that is before it. */
 	if (!left.shared)
 		gsync_whereabouts_forget(lock, left.heir - 1);
+	plan(&left, &tuning, lately);
 	left.served_waits = !left.shared && (slept || left.reach > 0) && gsync_whereabouts_is_up(lock, left.served);
 	if (slept && !left.served_waits) {
 		wake(lock, left.served, left.shared);

@@ -98,7 +98,7 @@ bool gsync_spin_yield(void);
  */
 void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most);
 
-/* When this thread last made room, was not let, or slept for an oticket; in ticks. */
+/* When this thread last made room, or tried to, or slept for an oticket; in ticks. */
 extern __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
 
 #define GSYNC_TURNS_PER_FAIR 4

@@ -10,7 +10,8 @@
  *   change          by
  *   any to up       a waiter, before it looks whether it may stay up
  *   any to asleep   the same, before it registers as a sleeper, and when it has got the lock
- *   its own to 0    a waiter, before it gives up; one that has waited, when it has released the lock
+ *   its own to 0    a waiter, before it gives up; a holder after which others wait, when it has released the lock.
+ *                   Else the entry stays until it is taken over, and may seem to be that of a later lock
  *
  * So who is up waits now: no entry says so of a ticket whose time is over, whichever
  * copy of the library its holder released the lock by.

@@ -61,8 +61,8 @@ typedef struct gsync_oticket {
 	uint32_t flags;
 	uint32_t heir;	  /* the ticket after the last that had to wait, ... */
 	uint32_t entered; /* when that got the lock, and */
-	uint32_t held;	  /* how long such have held it lately, on average; */
-	uint32_t crowded; /* when more waited than there are CPUs but one; all three in ticks */
+	uint32_t held;	  /* how long such have held it lately, on average; both in ticks */
+	uint32_t crowded; /* when as many waited as there are CPUs, or more, last; 0 = never. Given-up tickets count */
 } gsync_oticket_t;
 
 #define GSYNC_OTICKET_INIT { { 0, 0, 0, 0 }, 0, 0, 0, 0, 0, 0, 0 }

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* The throttled yield beside somebody who never yields. Each test in a child, which has not yielded before. */
+#include "tests/unit/support.h"
+
+#include "detect/tuning.h"
+#include "primitives/spin.h"
+
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#define NO_SECCOMP 77
+
+static _Noreturn void be_a_hog(void)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	for (;;)
+		;
+}
+
+/* On one CPU of this process's, which is its only one from now on. */
+static pid_t share_a_cpu_with_a_hog(void)
+{
+	cpu_set_t here;
+	pid_t hog;
+
+	alarm(60);
+	CPU_ZERO(&here);
+	CPU_SET((size_t)sched_getcpu(), &here);
+	if (sched_setaffinity(0, sizeof(here), &here) != 0)
+		_exit(1);
+	hog = fork();
+	if (hog == 0)
+		be_a_hog();
+	return hog;
+}
+
+static bool yields_slowly(const struct gsync_tuning *tuning)
+{
+	uint64_t before = gsync_ticks();
+
+	return gsync_spin_yield() && gsync_ticks() - before > tuning->slow_yield;
+}
+
+static bool refuse_the_clock_of_cpu_time(void)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, CLOCK_PROCESS_CPUTIME_ID, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
+	struct timespec time;
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 &&
+	       clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == -1;
+}
+
+static int yield_without_that_clock(void)
+{
+	if (!refuse_the_clock_of_cpu_time())
+		return NO_SECCOMP;
+	errno = ERANGE;
+	/* Where it cannot be told who ran, strangers did: then nobody yields for a while. */
+	while (gsync_spin_yield())
+		if (errno != ERANGE)
+			return 1;
+	return errno == ERANGE ? 0 : 1;
+}
+
+/* What had been used when the last slow yield was looked into was 0 then, and that was at boot. */
+static int yield_slowly_for_the_first_time(void)
+{
+	const struct gsync_tuning tuning = gsync_tuning();
+
+	while (!yields_slowly(&tuning))
+		;
+	return gsync_spin_yield() ? 0 : 1;
+}
+
+static void check_beside_a_hog(int (*run)(void))
+{
+	pid_t child = fork(), hog;
+	int status;
+
+	assert_int_not_equal(child, -1);
+	if (child == 0) {
+		hog = share_a_cpu_with_a_hog();
+		status = hog > 0 ? run() : 1;
+		kill(hog, SIGKILL);
+		_exit(status);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFEXITED(status));
+	if (WEXITSTATUS(status) == NO_SECCOMP)
+		skip();
+	assert_int_equal(WEXITSTATUS(status), 0);
+}
+
+static void a_yield_leaves_errno_alone_where_the_clock_of_cpu_time_is_refused(void **state)
+{
+	(void)state;
+	check_beside_a_hog(yield_without_that_clock);
+}
+
+static void the_first_slow_yield_is_not_judged_by_the_time_since_boot(void **state)
+{
+	(void)state;
+	check_beside_a_hog(yield_slowly_for_the_first_time);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_yield_leaves_errno_alone_where_the_clock_of_cpu_time_is_refused),
+		cmocka_unit_test(the_first_slow_yield_is_not_judged_by_the_time_since_boot),
+	};
+
+	return cmocka_run_group_tests_name("spin", tests, NULL, NULL);
+}
