@@ -12,8 +12,9 @@
  * operation costs a critical section, a think time and a switch.
  *
  * More than the ring does who need not switch, or not alone: waiters that are
- * awake when their turn comes, because they spin or yield, and, with think times
- * longer than a switch, several CPUs that think at the same time.
+ * awake when their turn comes, because they spin, or because few stand in the queue
+ * at a time, and, with think times longer than a switch, several CPUs that think at
+ * the same time.
  *
  * States of a thread's word. TURN is written by whoever passes it, the others by
  * the thread itself.
