@@ -142,6 +142,15 @@ uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsyn
 	return busy > own ? (uint32_t)(own / busy * 100) : 100;
 }
 
+/* What others had of the CPUs. The system's time is counted in ticks, ours exactly. */
+static double others_between(const struct gsync_usage *before, const struct gsync_usage *after)
+{
+	double busy = since(before->busy, after->busy);
+	double own = since(before->own, after->own);
+
+	return busy > own ? busy - own : 0;
+}
+
 /*
  * One that never waits runs until its time slice is over, some milliseconds; of those
  * who do wait the slices are as short as ours, on average, or nearly so.
@@ -152,10 +161,9 @@ uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsyn
 static bool keeps_cpus(const struct gsync_usage *before, const struct gsync_usage *after)
 {
 	double own = since(before->own, after->own);
-	double busy = since(before->busy, after->busy);
 	double own_switches = since(before->own_switches, after->own_switches);
 	double switches = since(before->switches, after->switches);
-	double foreign = busy > own ? busy - own : 0;
+	double foreign = others_between(before, after);
 
 	if (switches <= 0)
 		return false;
@@ -194,10 +202,8 @@ uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, bool answered)
 
 uint32_t gsync_foreign_between(const struct gsync_usage *before, const struct gsync_usage *after)
 {
-	double busy = since(before->busy, after->busy);
-	double own = since(before->own, after->own);
 	double all = all_between(before, after);
-	double foreign = busy > own ? busy - own : 0;
+	double foreign = others_between(before, after);
 	double spare;
 
 	if (all <= 0)

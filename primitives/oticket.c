@@ -380,10 +380,9 @@ static uint32_t give_turn(gsync_oticket_t *lock, uint32_t heir, bool *slept)
 	}
 }
 
-/* Which of the EAGER waiters behind HEIR sleep: bit K stands for HEIR + 1 + K. */
-static uint32_t sleepers_behind(gsync_oticket_t *lock, uint32_t heir, uint32_t eager)
+/* Which of the EAGER waiters behind HEIR sleep, if so many of the WAITING come after it: bit K stands for HEIR + 1 + K. */
+static uint32_t sleepers_behind(gsync_oticket_t *lock, uint32_t heir, uint32_t waiting, uint32_t eager)
 {
-	uint32_t waiting = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - heir;
 	uint32_t asleep = 0;
 
 	for (uint32_t k = 0; k < eager && k + 1 < waiting; k++)
@@ -519,20 +518,21 @@ static void end_turn(const struct gsync_tuning *tuning, const struct departure *
 void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	struct departure left = { .heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1, .shared = is_shared(lock) };
-	uint32_t ahead = sleepers_behind(lock, left.heir, tuning.eager);
+	uint32_t heir = __atomic_load_n(&lock->serving, __ATOMIC_RELAXED) + 1;
+	uint32_t waiting = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - heir;
+	uint32_t ahead = sleepers_behind(lock, heir, waiting, tuning.eager);
 	uint64_t lately = section(lock);
 	uint64_t now = gsync_ticks();
+	struct departure left = { .heir = heir, .waiting = waiting, .shared = is_shared(lock) };
 	bool slept;
 
-	left.waiting = __atomic_load_n(&lock->next, __ATOMIC_RELAXED) - left.heir;
-	left.was_crowd = note_crowd(lock, &tuning, left.waiting, now);
-	note_held(lock, &tuning, left.heir, now);
+	left.was_crowd = note_crowd(lock, &tuning, waiting, now);
+	note_held(lock, &tuning, heir, now);
 	GSYNC_PROBE1(oticket_release, lock);
-	left.served = give_turn(lock, left.heir, &slept);
+	left.served = give_turn(lock, heir, &slept);
 	/* A waiter on this CPU shall not take this thread for one that is before it. */
 	if (!left.shared)
-		gsync_whereabouts_forget(lock, left.heir - 1);
+		gsync_whereabouts_forget(lock, heir - 1);
 	plan(&left, &tuning, lately);
 	left.served_waits = !left.shared && (slept || left.reach > 0) && gsync_whereabouts_is_up(lock, left.served);
 	if (slept && !left.served_waits) {
@@ -541,7 +541,7 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 	}
 	if (!make_room(lock, &left))
 		for (uint32_t k = 0; ahead >> k != 0; k++)
-			if ((ahead >> k & 1u) != 0 && left.heir + 1 + k != left.served)
-				wake(lock, left.heir + 1 + k, left.shared);
+			if ((ahead >> k & 1u) != 0 && heir + 1 + k != left.served)
+				wake(lock, heir + 1 + k, left.shared);
 	end_turn(&tuning, &left);
 }

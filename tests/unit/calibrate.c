@@ -4,6 +4,7 @@
  * trusted, what a lock's slow path must find as it was, and that a process
  * which may not read the counter waits all the same.
  */
+#include "tests/unit/filter.h"
 #include "tests/unit/support.h"
 
 #include "bench/affinity.h"
@@ -16,8 +17,6 @@
 
 #include <guestsync/guestsync.h>
 
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -390,41 +389,21 @@ static void wake_is_not_trusted_where_cpus_are_short(void **state)
 
 /* ---- naps that cannot be had */
 
-/* From here on CALL fails with ERROR in this process, or seems to succeed when that is 0. */
-static bool refuse(unsigned call, unsigned error)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { COUNT(filter), filter };
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	       prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
-/* In a child whose system call fails so: the wake-up must not be trusted, for WHY. 2 = no seccomp here. */
+/* In a child whose system call fails so: the wake-up must not be trusted, for WHY. */
 static void assert_wake_doubted_without(unsigned call, unsigned error, const char *why)
 {
-	int status;
 	pid_t child = fork();
 
 	assert_int_not_equal(child, -1);
 	if (child == 0) {
 		struct gsync_calibration out;
 
-		if (!refuse(call, error))
-			_exit(2);
+		if (!test_refuse(call, error))
+			_exit(TEST_NO_SECCOMP);
 		out = calibrate(fine);
 		_exit(!out.wake_trusted && strstr(out.wake_why, why) ? 0 : 1);
 	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == 2)
-		skip();
-	assert_int_equal(WEXITSTATUS(status), 0);
+	test_filtered_child_succeeded(child);
 }
 
 /* Nor may signals that cut every nap short keep it napping for ever. */

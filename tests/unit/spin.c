@@ -1,20 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* The throttled yield beside somebody who never yields. Each test in a child, which has not yielded before. */
+#include "tests/unit/filter.h"
 #include "tests/unit/support.h"
 
 #include "detect/tuning.h"
 #include "primitives/spin.h"
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
-#include <stddef.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
-
-#define NO_SECCOMP 77
 
 static _Noreturn void be_a_hog(void)
 {
@@ -37,6 +32,8 @@ static pid_t share_a_cpu_with_a_hog(void)
 	hog = fork();
 	if (hog == 0)
 		be_a_hog();
+	if (hog < 0)
+		_exit(1); /* kill(-1) would mean everybody */
 	return hog;
 }
 
@@ -57,17 +54,16 @@ static bool refuse_the_clock_of_cpu_time(void)
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
-	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
 	struct timespec time;
 
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0 &&
+	return test_filter(filter, sizeof(filter) / sizeof(filter[0])) &&
 	       clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time) == -1;
 }
 
 static int yield_without_that_clock(void)
 {
 	if (!refuse_the_clock_of_cpu_time())
-		return NO_SECCOMP;
+		return TEST_NO_SECCOMP;
 	errno = ERANGE;
 	/* Where it cannot be told who ran, strangers did: then nobody yields for a while. */
 	while (gsync_spin_yield())
@@ -88,21 +84,17 @@ static int yield_slowly_for_the_first_time(void)
 
 static void check_beside_a_hog(int (*run)(void))
 {
-	pid_t child = fork(), hog;
-	int status;
+	pid_t child = fork();
 
 	assert_int_not_equal(child, -1);
 	if (child == 0) {
-		hog = share_a_cpu_with_a_hog();
-		status = hog > 0 ? run() : 1;
+		pid_t hog = share_a_cpu_with_a_hog();
+		int status = run();
+
 		kill(hog, SIGKILL);
 		_exit(status);
 	}
-	assert_int_equal(waitpid(child, &status, 0), child);
-	assert_true(WIFEXITED(status));
-	if (WEXITSTATUS(status) == NO_SECCOMP)
-		skip();
-	assert_int_equal(WEXITSTATUS(status), 0);
+	test_filtered_child_succeeded(child);
 }
 
 static void a_yield_leaves_errno_alone_where_the_clock_of_cpu_time_is_refused(void **state)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The live profile: read while it is replaced, by threads that come and go, across fork, in a sandbox; and kept true. */
+#include "tests/unit/filter.h"
 #include "tests/unit/support.h"
 
 #include "detect/affinity.h"
@@ -9,10 +10,7 @@
 #include <guestsync/profile.h>
 
 #include <dirent.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 
@@ -220,21 +218,6 @@ static void a_signal_handler_may_wait_while_its_thread_replaces_it(void **state)
 	assert_int_equal(gsync_profile_reset(NULL), 0);
 }
 
-static bool refuse_membarrier(unsigned error)
-{
-	struct sock_filter filter[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
-
-	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
-}
-
-#define NO_SECCOMP 77
-
 static void a_sandbox_entered_later_does_not_end_the_process(void **state)
 {
 	static const unsigned errors[] = { EPERM, ENOSYS };
@@ -242,23 +225,18 @@ static void a_sandbox_entered_later_does_not_end_the_process(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++) {
 		pid_t child = fork_child();
-		int status;
 
 		if (child == 0) {
 			uint64_t before = gsync_tuning().spin;
 
-			if (!refuse_membarrier(errors[i]))
-				_exit(NO_SECCOMP);
+			if (!test_refuse(SYS_membarrier, errors[i]))
+				_exit(TEST_NO_SECCOMP);
 			for (uint64_t k = 1; k <= 20; k++)
 				gsync_profile_set("spin_ns", k);
 			/* The slots are used up: waiters go on with what they have. */
 			_exit(gsync_tuning().spin == before ? 0 : 1);
 		}
-		assert_int_equal(waitpid(child, &status, 0), child);
-		assert_true(WIFEXITED(status));
-		if (WEXITSTATUS(status) == NO_SECCOMP)
-			skip();
-		assert_int_equal(WEXITSTATUS(status), 0);
+		test_filtered_child_succeeded(child);
 	}
 }
 
