@@ -155,7 +155,6 @@ static double others_between(const struct gsync_usage *before, const struct gsyn
  * One that never waits runs until its time slice is over, some milliseconds; of those
  * who do wait the slices are as short as ours, on average, or nearly so.
  */
-#define LONG_SLICE_NS 1000000.0
 #define LONG_SLICES 4.0 /* times ours */
 
 static bool keeps_cpus(const struct gsync_usage *before, const struct gsync_usage *after)
@@ -168,7 +167,17 @@ static bool keeps_cpus(const struct gsync_usage *before, const struct gsync_usag
 	if (switches <= 0)
 		return false;
 	switches = switches > own_switches ? switches - own_switches : 0;
-	return foreign > LONG_SLICE_NS * switches && foreign * own_switches > LONG_SLICES * own * switches;
+	return foreign > GSYNC_LONG_SLICE_NS * switches && foreign * own_switches > LONG_SLICES * own * switches;
+}
+
+#define QUICK_OF 4.0 /* yields are quick if no more than one of so many was not */
+#define YIELDS_ENOUGH 16.0
+
+bool gsync_yields_are_quick_between(const struct gsync_usage *before, const struct gsync_usage *after)
+{
+	double yields = since(before->yields, after->yields);
+
+	return yields >= YIELDS_ENOUGH && yields >= QUICK_OF * since(before->long_yields, after->long_yields);
 }
 
 /* A copy of ours leaves us a half, one that never waits a third or less, unless many of ours want to run. */
@@ -176,7 +185,8 @@ static bool keeps_cpus(const struct gsync_usage *before, const struct gsync_usag
 
 bool gsync_is_answered_between(const struct gsync_usage *before, const struct gsync_usage *after)
 {
-	return gsync_share_between(before, after) >= FAIR_PERCENT && !keeps_cpus(before, after);
+	return gsync_share_between(before, after) >= FAIR_PERCENT &&
+	       (!keeps_cpus(before, after) || gsync_yields_are_quick_between(before, after));
 }
 
 #define RUDE_LOOKS 2u
@@ -200,7 +210,8 @@ uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, bool answered)
 	return courtesy->refusal_ns;
 }
 
-uint32_t gsync_foreign_between(const struct gsync_usage *before, const struct gsync_usage *after)
+/* The part of their time that others in this system took, while this process could have used it. */
+static uint32_t foreign_between(const struct gsync_usage *before, const struct gsync_usage *after)
 {
 	double all = all_between(before, after);
 	double foreign = others_between(before, after);
@@ -229,7 +240,7 @@ uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct g
 {
 	double busy = since(before->busy, after->busy);
 	double stolen = stolen_between(before, after);
-	uint32_t foreign = gsync_foreign_between(before, after);
+	uint32_t foreign = foreign_between(before, after);
 	/* What the host takes is gone, whether a CPU idles or not. */
 	uint32_t gone;
 

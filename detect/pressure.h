@@ -25,7 +25,12 @@ struct gsync_usage {
 	uint64_t waking;
 	uint64_t switches; /* of threads, of all on all CPUs; 0 = unknown */
 	uint64_t own_switches; /* of this process's: from the caller */
+	uint64_t yields; /* of this process to others, and those that took longer than GSYNC_LONG_SLICE_NS: from the caller */
+	uint64_t long_yields;
 };
+
+/* As long as this, or longer, runs one that never waits, once it has the CPU. */
+#define GSYNC_LONG_SLICE_NS 1000000.0
 
 /*
  * Of the MASK_COUNT CPUs in MASK, where the kernel tells them apart, else of all
@@ -37,9 +42,6 @@ bool gsync_usage_read(const struct gsync_source *source, const struct gsync_cpu_
 /* Percent of their time that others took, in this system or outside, while this process could have used it. */
 uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct gsync_usage *after);
 
-/* The part of that which others in this system took. */
-uint32_t gsync_foreign_between(const struct gsync_usage *before, const struct gsync_usage *after);
-
 /* What this process got of all that was used, in percent. */
 uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsync_usage *after);
 
@@ -47,8 +49,9 @@ uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsyn
  * Whether to be courteous: to yield the CPU to others who want it. Two programs
  * that both do so, such as two copies of one, waste nothing by waiting awake and
  * get half of the CPUs each; to one that does not, each yield gives a time slice
- * away. So whoever comes is met with courtesy; where that is not answered for two
- * looks in a row, it ends for a while, and for longer each time.
+ * away; to one that takes CPUs by force it gives nothing. So whoever comes is met with
+ * courtesy; where that is not answered for two looks in a row, it ends for a while,
+ * and for longer each time.
  */
 struct gsync_courtesy {
 	uint32_t rude_looks;
@@ -57,7 +60,17 @@ struct gsync_courtesy {
 
 #define GSYNC_REFUSAL_NS_MOST 4000000000u
 
-/* Whether the courtesy of this time was answered: we got about a half, and others did not keep a CPU until it was taken from them. */
+/*
+ * Who takes a CPU by force, as a real-time thread does, or the host, does not wait for it: a yield
+ * gives it nothing. It shows in that yields come back quickly, though others have much of the CPUs.
+ * Few yields, or none, tell nothing: false.
+ */
+bool gsync_yields_are_quick_between(const struct gsync_usage *before, const struct gsync_usage *after);
+
+/*
+ * Whether the courtesy of this time was answered: we got about a half, and others did not keep a CPU until
+ * it was taken from them, or did so by force.
+ */
 bool gsync_is_answered_between(const struct gsync_usage *before, const struct gsync_usage *after);
 
 /* ANSWERED: since the last look, during which this process yielded to others. For so long nobody should yield now. */

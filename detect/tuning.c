@@ -309,29 +309,33 @@ static void note_throttling(uint32_t percent, uint64_t now)
 }
 
 /*
- * What was not tried since the last look cannot be judged. Where it is the host or a
- * quota that presses, there is nobody to yield to.
+ * What was not tried since the last look cannot be judged. Where it is our own quota that
+ * presses, whoever is given a CPU uses up what we are short of.
  */
 static void note_courtesy(const struct gsync_usage *fresh, uint64_t now)
 {
-	const struct gsync_published *published = gsync_published();
+	const struct gsync_tuning *tuning = &gsync_published()->tuning;
 	uint64_t yielded = __atomic_load_n(&gsync_live.yielded, __ATOMIC_RELAXED);
 	uint64_t refusal = 0;
 
-	if (gsync_others_are_rude(&published->tuning))
+	if (gsync_others_are_rude(tuning))
 		return;
-	if (gsync_foreign_between(&usage, fresh) < published->profile.pressure_percent / 2)
-		refusal = published->tuning.pressed_most;
-	else if (gsync_is_pressed(&published->tuning) && (int64_t)(yielded - usage_at) >= 0)
+	if (gsync_is_throttled(tuning)) {
+		refusal = tuning->pressed_most;
+	} else if (gsync_is_pressed(tuning) && (int64_t)(yielded - usage_at) >= 0) {
+		__atomic_store_n(&gsync_live.forced, gsync_yields_are_quick_between(&usage, fresh), __ATOMIC_RELAXED);
 		refusal = in_ticks(gsync_courtesy_judge(&courtesy, gsync_is_answered_between(&usage, fresh)));
+	}
 	if (refusal != 0)
 		__atomic_store_n(&gsync_live.rude_until, now + refusal, __ATOMIC_RELAXED);
 }
 
-static void read_own_switches(struct gsync_usage *out)
+static void read_own_doings(struct gsync_usage *out)
 {
 	struct rusage used;
 
+	out->yields = __atomic_load_n(&gsync_live.yields, __ATOMIC_RELAXED);
+	out->long_yields = __atomic_load_n(&gsync_live.long_yields, __ATOMIC_RELAXED);
 	if (getrusage(RUSAGE_SELF, &used) != 0)
 		return;
 	out->waking = (uint64_t)((double)(unsigned long)used.ru_nvcsw * gsync_wake_price(&conditions));
@@ -351,12 +355,12 @@ static void read_pressure(void)
 	if (has_quota)
 		gsync_throttling_read(&source, &load);
 	fresh.throttled = load.throttled_ns != GSYNC_UNKNOWN ? load.throttled_ns : 0;
-	read_own_switches(&fresh);
+	read_own_doings(&fresh);
 	now = gsync_ticks();
 	if (usage_at != 0) {
+		note_throttling(gsync_throttling_between(&usage, &fresh), now);
 		note_courtesy(&fresh, now);
 		note_pressure(gsync_pressure_between(&usage, &fresh), usage_at, now);
-		note_throttling(gsync_throttling_between(&usage, &fresh), now);
 	}
 	usage = fresh;
 	usage_at = now;
@@ -514,6 +518,7 @@ static void after_fork_child(void)
 	usage_at = 0;
 	courtesy = (struct gsync_courtesy){ 0, 0 };
 	__atomic_store_n(&gsync_live.rude_until, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.forced, 0, __ATOMIC_RELAXED);
 }
 
 /*

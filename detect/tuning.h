@@ -59,11 +59,14 @@ struct gsync_live {
 	uint64_t look_interval; /* in ticks; next_look is never further ahead, unless the clock was set back; 0 = never look */
 	uint64_t pressed_until; /* there is pressure, if this lies ahead; in ticks, 0 = none */
 	uint64_t throttled_until; /* the same, for quotas that stop this process */
-	uint64_t rude_until; /* the same: others take CPUs and do not answer a yield */
+	uint64_t rude_until; /* the same: others take CPUs and would keep what a yield gives them, or our quota presses */
 	uint64_t window; /* of a trial (primitives/solo.c), in ticks; 0 = no trials */
 	uint32_t pressure;	/* percent, for display */
+	uint32_t forced; /* 1 = others take CPUs by force, as far as the last look could tell that had yields to judge by */
 	/* Written by waiters: a line of its own. */
-	_Alignas(64) uint64_t yielded; /* to others, last, in ticks; a race on it loses nothing that counts */
+	_Alignas(64) uint64_t yielded; /* to others, last, in ticks; a race on these three loses a hint */
+	uint64_t yields; /* to others, so far */
+	uint64_t long_yields; /* those that came back so late that one of them may have had a time slice */
 };
 
 extern struct gsync_live gsync_live;
@@ -135,10 +138,16 @@ static inline bool gsync_is_pressed(const struct gsync_tuning *tuning)
 	return gsync_goes_on(&gsync_live.pressed_until, tuning->pressed_most);
 }
 
-/* Those others do not yield to us as we do to them, as far as is known: see detect/pressure.h. */
+/* Nobody is to yield to those others: they do not yield to us, as far as is known (detect/pressure.h), or our own quota presses. */
 static inline bool gsync_others_are_rude(const struct gsync_tuning *tuning)
 {
 	return gsync_goes_on(&gsync_live.rude_until, tuning->rude_most);
+}
+
+/* Where there is pressure: whether others take CPUs by force. Then a yield lets none but our own threads run. */
+static inline bool gsync_others_use_force(void)
+{
+	return __atomic_load_n(&gsync_live.forced, __ATOMIC_RELAXED) != 0;
 }
 
 /* This process uses up its quotas: what it does costs not time but CPU time. */

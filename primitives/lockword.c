@@ -240,18 +240,27 @@ static bool must_not_disturb(uint32_t seen, const struct waiter *self)
  *
  * Beside others that yield as well, such as a second copy of this program, nearly
  * at once: what one thread does alone with a CPU is all that there is to be had.
+ * Not so soon beside those who take CPUs by force, which a yield does not help.
  */
 #define WHILES_PER_PATIENCE 8
 #define WHILES_PER_FLOOR 4
 
+static uint64_t a_while(const struct gsync_tuning *tuning, bool pressed)
+{
+	if (!pressed)
+		return tuning->spin / WHILES_PER_PATIENCE;
+	return gsync_others_use_force() ? tuning->spin_floor : tuning->spin_floor / WHILES_PER_FLOOR;
+}
+
 static bool should_make_room(const struct gsync_spin *spin, const struct gsync_tuning *tuning, bool pressed)
 {
-	uint64_t a_while = pressed ? tuning->spin_floor / WHILES_PER_FLOOR : tuning->spin / WHILES_PER_PATIENCE;
+	uint64_t enough;
 
 	if (spin->now == 0)
 		return false;
+	enough = a_while(tuning, pressed);
 	return gsync_turn_is_over(tuning, spin->now) ||
-	       (gsync_spin_elapsed(spin) > a_while && spin->now - gsync_turn_began > a_while);
+	       (gsync_spin_elapsed(spin) > enough && spin->now - gsync_turn_began > enough);
 }
 
 /*

@@ -7,11 +7,12 @@
  * which it would hand whole time slices. So one yield that was slow to come
  * back, for the sake of others, stops all threads of the process from yielding
  * for a while. The waiters of a lock word can do with less: as long as one of them
- * runs the lock is used. They yield to others, too, unless those never yield to us.
+ * runs the lock is used. They yield beside others, too, unless those would keep the CPU.
  */
 #include "primitives/spin.h"
 
 #include "detect/override.h"
+#include "detect/pressure.h"
 #include "primitives/futex.h"
 
 #include <errno.h>
@@ -104,6 +105,11 @@ bool gsync_spin_yield(void)
 
 __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
 
+static void count_one(uint64_t *counter)
+{
+	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+}
+
 static bool yield_to_others(const struct gsync_tuning *tuning, uint64_t now)
 {
 	int caller_errno = errno;
@@ -112,6 +118,9 @@ static bool yield_to_others(const struct gsync_tuning *tuning, uint64_t now)
 		return false;
 	__atomic_store_n(&gsync_live.yielded, now, __ATOMIC_RELAXED);
 	sched_yield();
+	count_one(&gsync_live.yields);
+	if ((double)(gsync_ticks() - now) > GSYNC_LONG_SLICE_NS * tuning->ticks_per_ns)
+		count_one(&gsync_live.long_yields);
 	errno = caller_errno;
 	return true;
 }

@@ -92,9 +92,10 @@ bool gsync_spin_yield(void);
 
 /*
  * The same as part of a spin, and also beside others as long as they answer it in
- * kind (detect/pressure.h). To the spin's budget no more than CHARGE_MOST of it
- * counts: a yield that comes back at once is a way to spin, but what others did
- * with this CPU meanwhile was not spent in vain. One who has a deadline charges all.
+ * kind, or have nothing of it (detect/pressure.h). To the spin's budget no more
+ * than CHARGE_MOST of it counts: a yield that comes back at once is a way to spin,
+ * but what others did with this CPU meanwhile was not spent in vain. One who has a
+ * deadline charges all.
  */
 void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most);
 

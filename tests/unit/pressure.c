@@ -196,11 +196,12 @@ static void what_the_host_or_a_quota_takes_no_other_has(void **state)
 	struct gsync_usage after = { .busy = 1200, .stolen = 800, .own = 200 };
 
 	(void)state;
-	assert_int_equal(gsync_foreign_between(&before, &after), 0);
-	assert_int_equal(gsync_pressure_between(&before, &after), 80);
+	after.stolen = 100;
+	assert_int_equal(gsync_pressure_between(&before, &after), 33);
 	after.stolen = 0;
+	assert_int_equal(gsync_pressure_between(&before, &after), 0);
 	after.own = 100;
-	assert_int_equal(gsync_foreign_between(&before, &after), 50);
+	assert_int_equal(gsync_pressure_between(&before, &after), 50);
 }
 
 static void a_share_is_of_what_was_used(void **state)
@@ -244,6 +245,51 @@ static void who_keeps_a_cpu_until_it_is_taken_away_does_not_answer(void **state)
 	assert_true(is_answered(100, 0, 50, 0));
 	/* Where switches are not told. */
 	assert_true(is_answered(42, 42, 0, 0));
+}
+
+static void who_takes_cpus_by_force_has_nothing_of_a_yield(void **state)
+{
+	const uint64_t ms = 1000000;
+	struct gsync_usage before = { .busy = 77 * ms, .own = 7 * ms, .switches = 1234, .yields = 99, .long_yields = 98 };
+	struct gsync_usage after = before;
+
+	(void)state;
+	/* As seen beside real-time threads, 4 and 32 of ours, and beside hogs. */
+	after.yields = 99 + 11157;
+	after.long_yields = 98 + 6;
+	assert_true(gsync_yields_are_quick_between(&before, &after));
+	after.long_yields = 98 + 83;
+	assert_true(gsync_yields_are_quick_between(&before, &after));
+	/* So they keep CPUs, but not because this process yields. */
+	after.busy += 84 * ms;
+	after.own += 42 * ms;
+	after.own_switches += 1850;
+	after.switches += 1850 + 17;
+	assert_true(gsync_is_answered_between(&before, &after));
+	after.yields = 99 + 26;
+	after.long_yields = 98 + 17;
+	assert_false(gsync_yields_are_quick_between(&before, &after));
+	assert_false(gsync_is_answered_between(&before, &after));
+	/* Too little is left to us, whatever the yields. */
+	after.yields = 99 + 11157;
+	after.own = before.own + 30 * ms;
+	assert_false(gsync_is_answered_between(&before, &after));
+}
+
+static void few_yields_or_none_tell_nothing(void **state)
+{
+	struct gsync_usage before = { .yields = 9, .long_yields = 9 };
+	struct gsync_usage after = before;
+
+	(void)state;
+	assert_false(gsync_yields_are_quick_between(&before, &after));
+	after.yields += 15;
+	assert_false(gsync_yields_are_quick_between(&before, &after));
+	after.yields++;
+	assert_true(gsync_yields_are_quick_between(&before, &after));
+	/* Threads that count at the same time may set them back. */
+	after.yields = 0;
+	assert_false(gsync_yields_are_quick_between(&before, &after));
 }
 
 static void switches_are_counted_where_the_text_goes_so_far(void **state)
@@ -304,8 +350,8 @@ static void our_own_crowd_is_no_pressure(void **state)
 
 static void counters_that_stand_or_go_back_press_no_one(void **state)
 {
-	struct gsync_usage high = { 5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000 };
-	struct gsync_usage low = { 10, 10, 10, 10, 10, 10, 10, 10 };
+	struct gsync_usage high = { 5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000, 5000 };
+	struct gsync_usage low = { 10, 10, 10, 10, 10, 10, 10, 10, 10, 10 };
 
 	(void)state;
 	assert_int_equal(pressure(0, 0, 0, 0), 0);
@@ -335,6 +381,8 @@ int main(void)
 		cmocka_unit_test(what_the_host_or_a_quota_takes_no_other_has),
 		cmocka_unit_test(a_share_is_of_what_was_used),
 		cmocka_unit_test(who_keeps_a_cpu_until_it_is_taken_away_does_not_answer),
+		cmocka_unit_test(who_takes_cpus_by_force_has_nothing_of_a_yield),
+		cmocka_unit_test(few_yields_or_none_tell_nothing),
 		cmocka_unit_test(switches_are_counted_where_the_text_goes_so_far),
 		cmocka_unit_test(who_never_yields_is_met_with_less_and_less_courtesy),
 		cmocka_unit_test(courtesy_that_is_answered_goes_on),

@@ -3,6 +3,7 @@
 #include "tests/unit/filter.h"
 #include "tests/unit/support.h"
 
+#include "detect/pressure.h"
 #include "detect/tuning.h"
 #include "primitives/spin.h"
 
@@ -82,6 +83,35 @@ static int yield_slowly_for_the_first_time(void)
 	return gsync_spin_yield() ? 0 : 1;
 }
 
+static void make_room_beside_others(const struct gsync_tuning *tuning)
+{
+	struct gsync_spin spin;
+
+	gsync_spin_start(&spin, tuning->spin, tuning->pauses);
+	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() + tuning->pressed_most, __ATOMIC_RELAXED);
+	gsync_spin_make_room(&spin, UINT64_MAX);
+}
+
+/* One that lets the hog run takes a time slice of its; the others do not count as long. */
+static int yield_until_the_hog_has_run(void)
+{
+	const struct gsync_tuning tuning = gsync_tuning();
+	uint64_t slice = (uint64_t)(GSYNC_LONG_SLICE_NS * tuning.ticks_per_ns);
+	uint64_t counted = 0;
+
+	while (counted == 0) {
+		uint64_t before = gsync_ticks();
+		bool is_long;
+
+		make_room_beside_others(&tuning);
+		is_long = gsync_ticks() - before > slice;
+		counted = __atomic_load_n(&gsync_live.long_yields, __ATOMIC_RELAXED);
+		if (counted != 0 && !is_long)
+			return 1;
+	}
+	return __atomic_load_n(&gsync_live.yields, __ATOMIC_RELAXED) > 0 ? 0 : 1;
+}
+
 static void check_beside_a_hog(int (*run)(void))
 {
 	pid_t child = fork();
@@ -109,11 +139,18 @@ static void the_first_slow_yield_is_not_judged_by_the_time_since_boot(void **sta
 	check_beside_a_hog(yield_slowly_for_the_first_time);
 }
 
+static void a_yield_that_lets_a_stranger_run_for_a_time_slice_is_counted_as_long(void **state)
+{
+	(void)state;
+	check_beside_a_hog(yield_until_the_hog_has_run);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_yield_leaves_errno_alone_where_the_clock_of_cpu_time_is_refused),
 		cmocka_unit_test(the_first_slow_yield_is_not_judged_by_the_time_since_boot),
+		cmocka_unit_test(a_yield_that_lets_a_stranger_run_for_a_time_slice_is_counted_as_long),
 	};
 
 	return cmocka_run_group_tests_name("spin", tests, NULL, NULL);
