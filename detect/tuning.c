@@ -315,14 +315,13 @@ static void note_throttling(uint32_t percent, uint64_t now)
 static void note_courtesy(const struct gsync_usage *fresh, uint64_t now)
 {
 	const struct gsync_tuning *tuning = &gsync_published()->tuning;
-	uint64_t yielded = __atomic_load_n(&gsync_live.yielded, __ATOMIC_RELAXED);
 	uint64_t refusal = 0;
 
 	if (gsync_others_are_rude(tuning))
 		return;
 	if (gsync_is_throttled(tuning)) {
 		refusal = tuning->pressed_most;
-	} else if (gsync_is_pressed(tuning) && (int64_t)(yielded - usage_at) >= 0) {
+	} else if (gsync_is_pressed(tuning) && fresh->yields != usage.yields) {
 		__atomic_store_n(&gsync_live.forced, gsync_yields_are_quick_between(&usage, fresh), __ATOMIC_RELAXED);
 		refusal = in_ticks(gsync_courtesy_judge(&courtesy, gsync_is_answered_between(&usage, fresh)));
 	}

@@ -64,8 +64,7 @@ struct gsync_live {
 	uint32_t pressure;	/* percent, for display */
 	uint32_t forced; /* 1 = others take CPUs by force, as far as the last look could tell that had yields to judge by */
 	/* Written by waiters: a line of its own. */
-	_Alignas(64) uint64_t yielded; /* to others, last, in ticks; a race on these three loses a hint */
-	uint64_t yields; /* to others, so far */
+	_Alignas(64) uint64_t yields; /* to others, so far; a race on these two loses a hint */
 	uint64_t long_yields; /* those that came back so late that one of them may have had a time slice */
 };
 

@@ -79,19 +79,22 @@ static bool strangers_ran(const struct gsync_tuning *tuning, uint64_t now)
 	       (double)own * tuning->ticks_per_ns * 100 < (double)since * tuning->usable_cpus * OWN_PERCENT;
 }
 
-/* A filter may refuse even that, and the clock of CPU time; whoever waits must not see it in errno. */
-static bool yield_to_own(const struct gsync_tuning *tuning, uint64_t before)
+/*
+ * This and the next take the time and give back that at which they are done. A filter may refuse
+ * even a yield, and the clock of CPU time; whoever waits must not see it in errno.
+ */
+static bool yield_to_own(const struct gsync_tuning *tuning, uint64_t *now)
 {
 	int caller_errno = errno;
-	uint64_t after;
+	uint64_t before = *now;
 
 	if (gsync_lies_ahead(__atomic_load_n(&recess_end, __ATOMIC_RELAXED), before, tuning->yield_recess) ||
 	    gsync_override_quiet())
 		return false;
 	sched_yield();
-	after = gsync_ticks();
-	if (after - before > tuning->slow_yield && strangers_ran(tuning, after))
-		__atomic_store_n(&recess_end, after + tuning->yield_recess, __ATOMIC_RELAXED);
+	*now = gsync_ticks();
+	if (*now - before > tuning->slow_yield && strangers_ran(tuning, *now))
+		__atomic_store_n(&recess_end, *now + tuning->yield_recess, __ATOMIC_RELAXED);
 	errno = caller_errno;
 	return true;
 }
@@ -99,8 +102,12 @@ static bool yield_to_own(const struct gsync_tuning *tuning, uint64_t before)
 bool gsync_spin_yield(void)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
+	uint64_t now;
 
-	return !gsync_is_pressed(&tuning) && yield_to_own(&tuning, gsync_ticks());
+	if (gsync_is_pressed(&tuning))
+		return false;
+	now = gsync_ticks();
+	return yield_to_own(&tuning, &now);
 }
 
 __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
@@ -110,19 +117,19 @@ static void count_one(uint64_t *counter)
 	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 }
 
-static bool yield_to_others(const struct gsync_tuning *tuning, uint64_t now)
+static void yield_to_others(const struct gsync_tuning *tuning, uint64_t *now)
 {
 	int caller_errno = errno;
+	uint64_t before = *now;
 
 	if (gsync_others_are_rude(tuning) || gsync_override_quiet())
-		return false;
-	__atomic_store_n(&gsync_live.yielded, now, __ATOMIC_RELAXED);
+		return;
 	sched_yield();
+	*now = gsync_ticks();
 	count_one(&gsync_live.yields);
-	if ((double)(gsync_ticks() - now) > GSYNC_LONG_SLICE_NS * tuning->ticks_per_ns)
+	if ((double)(*now - before) > GSYNC_LONG_SLICE_NS * tuning->ticks_per_ns)
 		count_one(&gsync_live.long_yields);
 	errno = caller_errno;
-	return true;
 }
 
 void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most)
@@ -133,8 +140,10 @@ void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most)
 
 	gsync_spin_read_clock(spin);
 	before = spin->now;
-	if (gsync_is_pressed(&tuning) ? yield_to_others(&tuning, before) : yield_to_own(&tuning, before))
-		gsync_spin_read_clock(spin);
+	if (gsync_is_pressed(&tuning))
+		yield_to_others(&tuning, &spin->now);
+	else
+		yield_to_own(&tuning, &spin->now);
 	gsync_turn_began = spin->now;
 	took = spin->now - before;
 	if (took > charge_most)

@@ -196,8 +196,7 @@ static void what_the_host_or_a_quota_takes_no_other_has(void **state)
 	struct gsync_usage after = { .busy = 1200, .stolen = 800, .own = 200 };
 
 	(void)state;
-	after.stolen = 100;
-	assert_int_equal(gsync_pressure_between(&before, &after), 33);
+	assert_int_equal(gsync_pressure_between(&before, &after), 80);
 	after.stolen = 0;
 	assert_int_equal(gsync_pressure_between(&before, &after), 0);
 	after.own = 100;
@@ -217,17 +216,28 @@ static void a_share_is_of_what_was_used(void **state)
 	assert_int_equal(gsync_share_between(&after, &before), 100);
 }
 
-static bool is_answered(uint64_t own_ms, uint64_t foreign_ms, uint64_t own_switches, uint64_t foreign_switches)
-{
-	const uint64_t ms = 1000000;
-	struct gsync_usage before = { .busy = 77 * ms, .own = 7 * ms, .switches = 1234, .own_switches = 34 };
-	struct gsync_usage after = before;
+#define MS ((uint64_t)1000000)
 
-	after.busy += (own_ms + foreign_ms) * ms;
-	after.own += own_ms * ms;
+static const struct gsync_usage so_far = {
+	.busy = 77 * MS, .own = 7 * MS, .switches = 1234, .own_switches = 34, .yields = 99, .long_yields = 98
+};
+
+static struct gsync_usage after_work(uint64_t own_ms, uint64_t foreign_ms, uint64_t own_switches, uint64_t foreign_switches)
+{
+	struct gsync_usage after = so_far;
+
+	after.busy += (own_ms + foreign_ms) * MS;
+	after.own += own_ms * MS;
 	after.switches += own_switches + foreign_switches;
 	after.own_switches += own_switches;
-	return gsync_is_answered_between(&before, &after);
+	return after;
+}
+
+static bool is_answered(uint64_t own_ms, uint64_t foreign_ms, uint64_t own_switches, uint64_t foreign_switches)
+{
+	struct gsync_usage after = after_work(own_ms, foreign_ms, own_switches, foreign_switches);
+
+	return gsync_is_answered_between(&so_far, &after);
 }
 
 static void who_keeps_a_cpu_until_it_is_taken_away_does_not_answer(void **state)
@@ -249,31 +259,25 @@ static void who_keeps_a_cpu_until_it_is_taken_away_does_not_answer(void **state)
 
 static void who_takes_cpus_by_force_has_nothing_of_a_yield(void **state)
 {
-	const uint64_t ms = 1000000;
-	struct gsync_usage before = { .busy = 77 * ms, .own = 7 * ms, .switches = 1234, .yields = 99, .long_yields = 98 };
-	struct gsync_usage after = before;
+	/* Who keeps a CPU until it is taken away. */
+	struct gsync_usage after = after_work(42, 42, 1850, 17);
 
 	(void)state;
 	/* As seen beside real-time threads, 4 and 32 of ours, and beside hogs. */
-	after.yields = 99 + 11157;
-	after.long_yields = 98 + 6;
-	assert_true(gsync_yields_are_quick_between(&before, &after));
-	after.long_yields = 98 + 83;
-	assert_true(gsync_yields_are_quick_between(&before, &after));
-	/* So they keep CPUs, but not because this process yields. */
-	after.busy += 84 * ms;
-	after.own += 42 * ms;
-	after.own_switches += 1850;
-	after.switches += 1850 + 17;
-	assert_true(gsync_is_answered_between(&before, &after));
-	after.yields = 99 + 26;
-	after.long_yields = 98 + 17;
-	assert_false(gsync_yields_are_quick_between(&before, &after));
-	assert_false(gsync_is_answered_between(&before, &after));
+	after.yields = so_far.yields + 11157;
+	after.long_yields = so_far.long_yields + 6;
+	assert_true(gsync_yields_are_quick_between(&so_far, &after));
+	after.long_yields = so_far.long_yields + 83;
+	assert_true(gsync_yields_are_quick_between(&so_far, &after));
+	assert_true(gsync_is_answered_between(&so_far, &after));
+	after.yields = so_far.yields + 26;
+	after.long_yields = so_far.long_yields + 17;
+	assert_false(gsync_yields_are_quick_between(&so_far, &after));
+	assert_false(gsync_is_answered_between(&so_far, &after));
 	/* Too little is left to us, whatever the yields. */
-	after.yields = 99 + 11157;
-	after.own = before.own + 30 * ms;
-	assert_false(gsync_is_answered_between(&before, &after));
+	after.yields = so_far.yields + 11157;
+	after.own = so_far.own + 30 * MS;
+	assert_false(gsync_is_answered_between(&so_far, &after));
 }
 
 static void few_yields_or_none_tell_nothing(void **state)
