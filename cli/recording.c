@@ -33,7 +33,7 @@ void cli_conclude(const struct gsync_source *source, const struct gsync_calibrat
 	struct gsync_conditions conditions = { .calibration = *calibration };
 
 	gsync_facts_read(source, &out->facts);
-	gsync_hypervisor_glance(source, &conditions.guest, &conditions.dedicated);
+	gsync_hypervisor_glance(source, &conditions);
 	conditions.usable_cpus = out->facts.cpus.usable;
 	gsync_profile_derive(&out->profile, &out->reasons, &conditions);
 }

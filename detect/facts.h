@@ -11,6 +11,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct gsync_conditions;
+
 /* Of a count: nobody tells. Every count that is told is at most GSYNC_COUNT_MAX, which JSON can say as well. */
 #define GSYNC_UNKNOWN UINT64_MAX
 #define GSYNC_COUNT_MAX ((uint64_t)INT64_MAX)
@@ -149,11 +151,11 @@ struct gsync_facts {
 
 void gsync_hypervisor_read(const struct gsync_source *source, struct gsync_hypervisor *out);
 /*
- * Only what the rules of the profile ask: are we a guest, and does the host
- * promise not to take our CPUs? Each CPUID is a way out to the hypervisor, and
- * the whole scan takes 257: too many for a lock's slow path.
+ * Only what the rules of the profile ask: are we a guest, does the host promise
+ * not to take our CPUs, is it an emulator? Each CPUID is a way out to the
+ * hypervisor, and the whole scan takes 257: too many for a lock's slow path.
  */
-void gsync_hypervisor_glance(const struct gsync_source *source, bool *guest, bool *dedicated);
+void gsync_hypervisor_glance(const struct gsync_source *source, struct gsync_conditions *out);
 void gsync_container_read(const struct gsync_source *source, char out[GSYNC_NAME_MAX]);
 /* Cheap, allocates nothing: locks call it once from a slow path. */
 void gsync_cpus_read(const struct gsync_source *source, struct gsync_cpus *out);

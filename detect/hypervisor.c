@@ -20,6 +20,7 @@
  * below it are its host's, so it comes before both.
  */
 #include "detect/facts.h"
+#include "detect/profile.h"
 #include "detect/text.h"
 
 #include <stdio.h>
@@ -513,23 +514,25 @@ void gsync_hypervisor_read(const struct gsync_source *source, struct gsync_hyper
 		read_hyperv(source, out);
 }
 
-void gsync_hypervisor_glance(const struct gsync_source *source, bool *guest, bool *dedicated)
+void gsync_hypervisor_glance(const struct gsync_source *source, struct gsync_conditions *out)
 {
 	struct gsync_cpuid regs;
 
-	*dedicated = false;
+	out->dedicated = out->emulated = false;
 	if (!source->cpuid(source->context, 0, 0, &regs)) {
-		*guest = find_in_device_tree(source) != NULL;
+		out->guest = find_in_device_tree(source) != NULL;
 		return;
 	}
-	*guest = read_leaf(source, 1).ecx & LEAF1_ECX_HYPERVISOR;
+	out->guest = read_leaf(source, 1).ecx & LEAF1_ECX_HYPERVISOR;
 	/* KVM's own leaves stand first, or behind one other interface. */
-	for (uint32_t base = LEAF_SCAN_FIRST; *guest && base <= LEAF_SCAN_FIRST + LEAF_SCAN_STEP; base += LEAF_SCAN_STEP) {
+	for (uint32_t base = LEAF_SCAN_FIRST; out->guest && base <= LEAF_SCAN_FIRST + LEAF_SCAN_STEP; base += LEAF_SCAN_STEP) {
 		char bytes[SIGNATURE_SIZE];
 
 		regs = read_leaf(source, base);
 		join_registers(bytes, regs.ebx, regs.ecx, regs.edx);
 		if (memcmp(bytes, "KVMKVMKVM\0\0\0", SIGNATURE_SIZE) == 0)
-			*dedicated = read_leaf(source, base + 1).edx & KVM_HINT_REALTIME;
+			out->dedicated = read_leaf(source, base + 1).edx & KVM_HINT_REALTIME;
+		else if (memcmp(bytes, "TCGTCGTCGTCG", SIGNATURE_SIZE) == 0)
+			out->emulated = true;
 	}
 }

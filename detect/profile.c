@@ -7,6 +7,7 @@
 #include "detect/profile.h"
 
 #define PRESSED_SHARE 3
+#define NS_MOST 1000000000u
 
 static double clamp(double value, double low, double high)
 {
@@ -49,9 +50,27 @@ static struct gsync_choice or_none(struct gsync_choice spin, uint32_t value, con
 	return spin.value != 0 ? (struct gsync_choice){ value, why } : spin;
 }
 
+/*
+ * An emulated guest has as a rule more virtual CPUs than its host has left for
+ * them, and nothing in it tells when one of them is stopped. So waiters are not to
+ * stay awake beside those that use the lock: they take a CPU from its holder.
+ */
+#define EMULATED_SPIN_NS 10000
+
+static struct gsync_choice lock_spin(const struct gsync_conditions *conditions)
+{
+	struct gsync_choice choice = patience(conditions);
+
+	if (!conditions->emulated || choice.value <= EMULATED_SPIN_NS)
+		return choice;
+	return (struct gsync_choice){ EMULATED_SPIN_NS,
+				      "emulated CPUs share fewer real ones, unseen: who has waited for so long waits for one "
+				      "that is stopped" };
+}
+
 static struct gsync_choice pressed_spin(const struct gsync_conditions *conditions)
 {
-	struct gsync_choice spin = patience(conditions);
+	struct gsync_choice spin = lock_spin(conditions);
 
 	return or_none(spin, spin.value / PRESSED_SHARE,
 		       "a third of the price: the holder is likely off its CPU, and whoever runs gets further alone");
@@ -59,9 +78,25 @@ static struct gsync_choice pressed_spin(const struct gsync_conditions *condition
 
 static struct gsync_choice spin_floor(const struct gsync_conditions *conditions)
 {
-	return or_none(patience(conditions), 1000,
+	return or_none(lock_spin(conditions), 1000,
 		       "under pressure a waiter learns how long waits last, and spins four times that: but not less than a "
 		       "few cache misses take");
+}
+
+static struct gsync_choice woken_spin(const struct gsync_conditions *conditions)
+{
+	if (!conditions->emulated)
+		return (struct gsync_choice){ NS_MOST, "no limit: as long as one that has just come" };
+	return (struct gsync_choice){ 1000, "emulated: who finds others at the lock once it is woken had better sleep on" };
+}
+
+static struct gsync_choice first_looks(const struct gsync_conditions *conditions)
+{
+	if (!conditions->emulated)
+		return (struct gsync_choice){ 0, "PAUSE and the counter cost little" };
+	return or_none(lock_spin(conditions), 1000,
+		       "emulated: a PAUSE leaves the translated code, and all CPUs share a lock for the counter; so many looks "
+		       "take some 10 us, and most waits are over by then");
 }
 
 /* One waiter that looks finds the word in its own cache until it changes. What backing off spares is the rush of several. */
@@ -123,7 +158,8 @@ static struct gsync_choice barrier(const struct gsync_conditions *conditions)
 
 static struct gsync_choice barrier_yields(const struct gsync_conditions *conditions)
 {
-	(void)conditions;
+	if (conditions->emulated)
+		return (struct gsync_choice){ 0, "emulated: it is the real CPUs that are short, and a yield gives none of those" };
 	return (struct gsync_choice){ 100, "with more participants than CPUs somebody has none: room for them at once" };
 }
 
@@ -150,7 +186,8 @@ static struct gsync_choice range(const struct gsync_conditions *conditions)
 
 static struct gsync_choice look(const struct gsync_conditions *conditions)
 {
-	(void)conditions;
+	if (conditions->emulated)
+		return (struct gsync_choice){ 200000000, "emulated: what it takes to read /proc is a hundredth of it" };
 	return (struct gsync_choice){ 40000000, "the kernel counts CPU time in ticks of 10 ms: a shorter look would see noise" };
 }
 
@@ -178,12 +215,12 @@ static struct gsync_choice whole(const struct gsync_conditions *conditions)
 				      "the same, rounded down, but not to 0: so many never use up a quota, and are never stopped" };
 }
 
-#define NS_MOST 1000000000u
-
 const struct gsync_threshold gsync_thresholds[] = {
-	{ "spin_ns", 0, NS_MOST, "ns, a waiter of a mutex or spinlock spins before it sleeps", patience },
+	{ "spin_ns", 0, NS_MOST, "ns, a waiter of a mutex or spinlock spins before it sleeps", lock_spin },
 	{ "pressed_spin_ns", 0, NS_MOST, "ns, the same while others want our CPUs", pressed_spin },
 	{ "spin_floor_ns", 0, NS_MOST, "ns, the least of that, however short its waits have been so far", spin_floor },
+	{ "woken_spin_ns", 0, NS_MOST, "ns, one spins at the most that has slept and finds the lock taken again", woken_spin },
+	{ "first_looks", 0, 10000, "looks, a wait begins with that neither PAUSE nor read a clock", first_looks },
 	{ "backoff_ns", 0, 1000000, "ns, its longest pause between two looks at the lock", backoff },
 	{ "fair_ns", 1000, NS_MOST, "ns, a mutex with sleepers is handed to one of them this often", fair },
 	{ "repair_ns", 10000, NS_MOST, "ns, until a missed wake-up of a mutex or spinlock is repaired", repair },

@@ -51,6 +51,8 @@ struct gsync_profile {
 	uint32_t spin_ns;
 	uint32_t pressed_spin_ns;
 	uint32_t spin_floor_ns;
+	uint32_t woken_spin_ns;
+	uint32_t first_looks;
 	uint32_t backoff_ns;
 	uint32_t fair_ns;
 	uint32_t repair_ns;
@@ -78,6 +80,7 @@ struct gsync_conditions {
 	double usable_cpus;
 	bool guest;	/* a hypervisor is below us */
 	bool dedicated; /* and promises that our virtual CPUs are not taken away */
+	bool emulated;	/* or it is a program that emulates each instruction */
 };
 
 /* Of a wake-up, in ns, trusted or not: for rules that only need its order of magnitude. */

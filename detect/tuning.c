@@ -35,6 +35,7 @@
 #define LOOKS_PER_CPUS 6u
 #define TURN_NS 1000000u
 #define BETWEEN_LOOKS_NS 25 /* sooner it only disturbs the holder */
+#define LOOK_NS_LEAST 10 /* of one that does nothing else, where it is emulated */
 #define SLOW_YIELD_NS 500000u
 #define RECESS_NS 10000000u /* until pressure has been noticed, from where on other rules hold */
 #define THROTTLED_NS 400000000u /* some periods of a quota */
@@ -46,6 +47,7 @@ const struct gsync_published gsync_untuned = {
 		.spin = 20000,
 		.pressed_spin = 20000,
 		.spin_floor = 20000,
+		.woken_spin = 1000000000,
 		.near = 20000,
 		.fair = 250000,
 		.yield = 200000,
@@ -201,6 +203,7 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->spin = (uint64_t)(profile->spin_ns * ticks_per_ns);
 	out->pressed_spin = (uint64_t)(profile->pressed_spin_ns * ticks_per_ns);
 	out->spin_floor = (uint64_t)(profile->spin_floor_ns * ticks_per_ns);
+	out->woken_spin = (uint64_t)(profile->woken_spin_ns * ticks_per_ns);
 	out->near = (uint64_t)(profile->near_ns * ticks_per_ns);
 	out->fair = (uint64_t)(profile->fair_ns * ticks_per_ns);
 	out->trial = (uint64_t)(profile->trial_ns * ticks_per_ns);
@@ -220,6 +223,9 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->ticks_per_ns = ticks_per_ns;
 	out->pauses = pauses_in(BETWEEN_LOOKS_NS, pause_ns);
 	out->backoff = pauses_in(profile->backoff_ns, pause_ns);
+	out->first_looks = profile->spin_ns / LOOK_NS_LEAST;
+	if (out->first_looks > profile->first_looks)
+		out->first_looks = profile->first_looks;
 	out->eager = profile->eager;
 	out->barrier_yields = profile->barrier_yields;
 	out->usable_cpus = profile->usable_cpus;
@@ -249,6 +255,7 @@ static bool derive_and_publish(bool patient)
 	/* Release: whoever sees the pointer sees all that was written. */
 	__atomic_store_n(&gsync_live.published, slot, __ATOMIC_RELEASE);
 	__atomic_store_n(&gsync_live.window, slot->tuning.trial, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.first_looks, slot->tuning.first_looks, __ATOMIC_RELAXED);
 	return true;
 }
 
@@ -396,7 +403,7 @@ static void measure(void)
 	const struct gsync_source source = machine();
 
 	gsync_calibrate(&source, &conditions.calibration);
-	gsync_hypervisor_glance(&source, &conditions.guest, &conditions.dedicated);
+	gsync_hypervisor_glance(&source, &conditions);
 	__atomic_store_n(&gsync_clock_counter_usable, conditions.calibration.counter_trusted, __ATOMIC_RELAXED);
 	read_cpus();
 	read_pressure();

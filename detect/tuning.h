@@ -22,6 +22,7 @@ struct gsync_tuning {
 	uint64_t spin;
 	uint64_t pressed_spin;
 	uint64_t spin_floor;
+	uint64_t woken_spin;
 	uint64_t near;
 	uint64_t fair;
 	uint64_t trial; /* gsync_live has it, too */
@@ -40,6 +41,7 @@ struct gsync_tuning {
 	uint32_t turn_ns;
 	uint32_t pauses; /* between two looks, of one whose turn is sure to come */
 	uint32_t backoff; /* the same, at the most, where many compete */
+	uint32_t first_looks; /* gsync_live has it, too */
 	uint32_t eager;
 	uint32_t barrier_yields;
 	uint32_t usable_cpus;
@@ -61,11 +63,12 @@ struct gsync_live {
 	uint64_t throttled_until; /* the same, for quotas that stop this process */
 	uint64_t rude_until; /* the same: others take CPUs and would keep what a yield gives them, or our quota presses */
 	uint64_t window; /* of a trial (primitives/solo.c), in ticks; 0 = no trials */
-	uint32_t pressure;	/* percent, for display */
+	uint32_t first_looks; /* of a wait, before it needs anything else */
 	uint32_t forced; /* 1 = others take CPUs by force, as far as the last look could tell that had yields to judge by */
 	/* Written by waiters: a line of its own. */
 	_Alignas(64) uint64_t yields; /* to others, so far; a race on these two loses a hint */
 	uint64_t long_yields; /* those that came back so late that one of them may have had a time slice */
+	uint32_t pressure; /* percent, for display; by those who look at the machine */
 };
 
 extern struct gsync_live gsync_live;

@@ -128,27 +128,41 @@ int gsync_barrier_destroy(gsync_barrier_t *barrier)
  * read there, patience keeps from running those who are waited for. Spinning pays
  * where it is rewarded four times out of five: in vain it costs about four times
  * what it saves else. Yields pay sooner: they let those run. A thread that has not
- * had so much luck of late sleeps at once, and tries only every so many times.
+ * had so much luck of late sleeps at once, and tries only every so many times,
+ * more seldom each time that it was in vain.
  */
 #define LOSS 4
 #define LOSS_BY_YIELDS 1
 #define DISCOURAGED 12
 #define WAITS_PER_TRY 256u
+#define WAITS_PER_TRY_MOST 2048u
 
 static __thread int losses __attribute__((tls_model("initial-exec"))); /* 0 to DISCOURAGED + LOSS */
-static __thread uint32_t waits __attribute__((tls_model("initial-exec"))); /* since */
+static __thread uint32_t waits __attribute__((tls_model("initial-exec"))); /* until the next try */
+static __thread uint32_t waits_per_try __attribute__((tls_model("initial-exec")));
 
 static bool has_hope(void)
 {
-	return losses < DISCOURAGED || ++waits % WAITS_PER_TRY == 0;
+	if (losses < DISCOURAGED)
+		return true;
+	if (waits > 0) {
+		waits--;
+		return false;
+	}
+	waits = waits_per_try;
+	return true;
 }
 
 static void learn(bool in_vain, bool crowded)
 {
-	if (!in_vain)
+	if (!in_vain) {
 		losses -= losses > 0;
-	else if (losses < DISCOURAGED)
+	} else if (losses < DISCOURAGED) {
 		losses += crowded ? LOSS_BY_YIELDS : LOSS;
+		waits_per_try = WAITS_PER_TRY;
+	} else if (waits_per_try < WAITS_PER_TRY_MOST) {
+		waits_per_try *= 2;
+	}
 }
 
 /* Spins if every participant can have a CPU, then yields: until the phase has ended (true) or patience ends. */

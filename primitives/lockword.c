@@ -194,11 +194,15 @@ static uint64_t pressed_patience(const struct gsync_tuning *tuning)
 
 #define PATIENCES_PER_SPIN 4 /* in a turn: it need not see more than a few critical sections as short as solo's are */
 
-static uint64_t patience(const struct gsync_tuning *tuning, const struct waiter *self, bool pressed)
+/* Who was woken for a hand-over, H, is to wait for it. */
+static uint64_t patience(const struct gsync_tuning *tuning, const struct waiter *self, uint32_t seen, bool pressed)
 {
+	uint64_t patience;
+
 	if (self->its_turn)
 		return tuning->spin / PATIENCES_PER_SPIN;
-	return pressed ? pressed_patience(tuning) : tuning->spin;
+	patience = pressed ? pressed_patience(tuning) : tuning->spin;
+	return self->has_slept && (seen & H) == 0 && patience > tuning->woken_spin ? tuning->woken_spin : patience;
 }
 
 static void learn(uint64_t waited)
@@ -285,7 +289,7 @@ static bool spin(gsync_lockword_t *lock, struct waiter *self)
 	bool yields = !pressed || (!self->timed && !gsync_others_are_rude(&tuning));
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, patience(&tuning, self, !yields), tuning.backoff);
+	gsync_spin_start(&spin, patience(&tuning, self, look(lock), !yields), tuning.backoff);
 	if (needs_clock(spin.budget, yields))
 		gsync_spin_read_clock(&spin);
 	do {
@@ -507,12 +511,34 @@ static bool await_taker(gsync_lockword_t *lock, uint32_t seen, struct waiter *se
 	return sleep == GSYNC_SLEEP_TIMED_OUT && is_deadline;
 }
 
+/*
+ * The first looks of a wait, where they come before all else: true if the lock has been taken. They begin no trial of
+ * solo, since the clock would cost more than the wait; where somebody is alone with the lock there are none.
+ */
+static bool take_at_once(gsync_lockword_t *lock)
+{
+	for (uint32_t looks = gsync_spin_first_looks(); looks > 0; looks--) {
+		uint32_t seen = look(lock);
+
+		if ((seen & (A | G)) != 0)
+			return false;
+		if ((seen & L) == 0 && gsync_lockword_take_(lock)) {
+			if ((seen & M) != 0)
+				gsync_solo_waited(lock, 0, GSYNC_NO_TURN);
+			return true;
+		}
+	}
+	return false;
+}
+
 static int lock_slow(gsync_lockword_t *lock, const struct timespec *deadline)
 {
 	struct waiter self = { .timed = deadline != NULL };
 
 	if (deadline && !gsync_deadline_valid(deadline))
 		return EINVAL;
+	if (take_at_once(lock))
+		return 0;
 	while (!spin(lock, &self)) {
 		uint32_t seen = look(lock);
 		bool over;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The one spin engine. A waiter spins against a deadline in time, never a
- * number of iterations: PAUSE differs 20-fold between CPUs. Between two looks
+ * The one spin engine. A waiter spins against a deadline in time, not a number
+ * of iterations, but for its first looks under emulation: PAUSE differs 20-fold
+ * between CPUs. Between two looks
  * at the lock it PAUSEs, longer each time up to a cap, so that many waiters
  * leave the holder's cache line alone. It reads the clock every few PAUSEs only,
  * and not at all in the shortest of waits: in a guest that may be the dearest of
@@ -29,6 +30,15 @@
  * now and then, whether the machine has changed.
  */
 void gsync_patience_ended(const struct timespec *deadline);
+
+/*
+ * How many looks a wait begins with that neither PAUSE nor read the clock. None, but where the CPU is emulated: then
+ * each of the two costs as much as many looks, and so does every line that a wait can do without.
+ */
+static inline uint32_t gsync_spin_first_looks(void)
+{
+	return __atomic_load_n(&gsync_live.first_looks, __ATOMIC_RELAXED);
+}
 
 struct gsync_spin {
 	uint64_t start; /* when the clock was read first, and last; 0 = not yet */

@@ -107,6 +107,7 @@ static void check_profile(const struct cli_conclusions *conclusions)
 	assert(profile->usable_cpus <= conclusions->facts.cpus.usable + 1);
 	/* Nobody spins longer than 100 us, at a barrier 250, and nobody at all with one CPU. */
 	assert(profile->spin_ns <= 100000 && profile->near_ns <= 100000 && profile->barrier_ns <= 250000);
+	assert(profile->spin_ns > 0 || profile->first_looks == 0);
 	assert(profile->pressed_spin_ns <= profile->spin_ns && profile->spin_floor_ns <= profile->spin_ns);
 	assert(conclusions->facts.cpus.usable > 1 || profile->spin_ns == 0);
 }

@@ -5,6 +5,8 @@
  */
 #include "tests/unit/fake_machine.h"
 
+#include "detect/profile.h"
+
 #define HV1 0x31237648
 #define CREATE_PARTITIONS (1u << 0)
 #define CPU_MANAGEMENT (1u << 12)
@@ -70,6 +72,38 @@ static void test_without_a_hypervisor_there_is_no_role_nor_promise(void **state)
 	assert_false(hypervisor.dedicated);
 	assert_false(hypervisor.hyperv.present);
 	assert_int_equal(hypervisor.tsc_khz, 0);
+}
+
+/* ---- emulators */
+
+static struct gsync_conditions glance(struct fake *fake)
+{
+	struct gsync_conditions conditions = { .guest = true, .dedicated = true, .emulated = true };
+
+	gsync_hypervisor_glance(&fake->source, &conditions);
+	return conditions;
+}
+
+static void test_a_glance_tells_an_emulator_from_other_hosts(void **state)
+{
+	static const struct {
+		const char *signature;
+		bool emulated;
+	} cases[] = { { "TCGTCGTCGTCG", true }, { "KVMKVMKVM\0\0\0", false }, { "Microsoft Hv", false } };
+	struct fake fake;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		guest_init(&fake);
+		add_signature(&fake, 0x40000000, 0x40000001, cases[i].signature);
+		assert_true(glance(&fake).guest);
+		assert_false(glance(&fake).dedicated);
+		assert_int_equal(glance(&fake).emulated, cases[i].emulated);
+	}
+	fake_init(&fake);
+	add_signature(&fake, 0x40000000, 0x40000001, "TCGTCGTCGTCG");
+	assert_false(glance(&fake).guest);
+	assert_false(glance(&fake).emulated);
 }
 
 /* ---- KVM */
@@ -367,6 +401,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without_a_hypervisor_there_is_no_role_nor_promise),
+		cmocka_unit_test(test_a_glance_tells_an_emulator_from_other_hosts),
 		cmocka_unit_test(test_kvm_promises_dedicated_cpus_by_its_hint_only),
 		cmocka_unit_test(test_another_hypervisors_leaf_is_no_promise_of_kvm),
 		cmocka_unit_test(test_hyperv_advises_when_to_give_up_spinning),

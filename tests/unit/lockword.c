@@ -571,6 +571,85 @@ static void a_throttled_process_wakes_again_when_guards_find_the_lock_free_all_t
 	assert_in_range(spared, 1, 20);
 }
 
+static int reset_thresholds(void **state)
+{
+	(void)state;
+	return gsync_profile_reset(NULL);
+}
+
+/* Who has to sleep, if it were not for them: patience is 0. */
+static void first_looks_spare_a_sleep(void **state)
+{
+	gsync_spinlock_t lock = GSYNC_SPINLOCK_INIT;
+	pthread_t waiter;
+	uint32_t word;
+
+	(void)state;
+	set_threshold("spin_ns", 0);
+	__atomic_store_n(&gsync_live.first_looks, UINT32_MAX, __ATOMIC_RELAXED);
+	gsync_spinlock_lock(&lock);
+	waiter = test_thread(pass_once_spinlock, &lock);
+	test_sleep_ms(20);
+	word = __atomic_load_n(&lock.lock.word, __ATOMIC_RELAXED);
+	gsync_spinlock_unlock(&lock);
+	test_join(waiter);
+	assert_int_equal(word & SLEEPERS, 0);
+}
+
+/* So many looks would take seconds. */
+static void first_looks_come_after_the_deadlines_check_and_not_in_solo(void **state)
+{
+	gsync_spinlock_t lock = GSYNC_SPINLOCK_INIT;
+	struct timespec past = { .tv_sec = 1 }, nonsense = { .tv_nsec = -1 };
+	struct timespec before, after;
+
+	(void)state;
+	__atomic_store_n(&gsync_live.first_looks, UINT32_MAX, __ATOMIC_RELAXED);
+	gsync_spinlock_lock(&lock);
+	assert_int_equal(gsync_spinlock_timedlock(&lock, &nonsense), EINVAL);
+	__atomic_fetch_or(&lock.lock.word, GSYNC_SOLO, __ATOMIC_RELAXED);
+	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before), 0);
+	assert_int_equal(gsync_spinlock_timedlock(&lock, &past), ETIMEDOUT);
+	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after), 0);
+	assert_true(gsync_timespec_ns(&after) - gsync_timespec_ns(&before) < 500000000);
+	gsync_spinlock_unlock(&lock);
+}
+
+#define VAIN_WAKE_UPS 5
+
+/* They are in vain since the lock is held all the time. Returns the CPU time that the waiter used, in ns. */
+static uint64_t wake_in_vain(gsync_spinlock_t *lock)
+{
+	struct timespec used;
+	pthread_t waiter;
+	clockid_t clock;
+
+	gsync_spinlock_lock(lock);
+	waiter = test_thread(pass_once_spinlock, lock);
+	test_until_set(&lock->lock.word, SLEEPERS);
+	set_threshold("spin_ns", 200000000);
+	set_threshold("woken_spin_ns", 0);
+	for (int woken = 0; woken < VAIN_WAKE_UPS;) {
+		woken += (int)gsync_futex_wake(&lock->lock.word, 1, GSYNC_ANYBODY, false);
+		test_sleep_ms(1);
+	}
+	assert_int_equal(pthread_getcpuclockid(waiter, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &used), 0);
+	gsync_spinlock_unlock(lock);
+	test_join(waiter);
+	return gsync_timespec_ns(&used);
+}
+
+static void who_was_woken_in_vain_sleeps_on(void **state)
+{
+	gsync_spinlock_t lock = GSYNC_SPINLOCK_INIT;
+
+	(void)state;
+	set_threshold("spin_ns", 0);
+	set_threshold("repair_ns", 1000000000);
+	assert_true(wake_in_vain(&lock) < (VAIN_WAKE_UPS - 1) * 200000000 / 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -590,6 +669,9 @@ int main(void)
 		cmocka_unit_test(solo_comes_and_goes_and_nobody_is_left_behind),
 		cmocka_unit_test(a_waiter_that_cannot_have_its_turn_ends_solo),
 		cmocka_unit_test(a_grant_that_nobody_takes_falls_to_one_who_waits),
+		cmocka_unit_test_teardown(first_looks_spare_a_sleep, reset_thresholds),
+		cmocka_unit_test_teardown(first_looks_come_after_the_deadlines_check_and_not_in_solo, reset_thresholds),
+		cmocka_unit_test_teardown(who_was_woken_in_vain_sleeps_on, reset_thresholds),
 		cmocka_unit_test_setup_teardown(a_throttled_process_wakes_seldom_and_the_guard_finds_the_lock,
 						throttled_set_up, throttled_tear_down),
 		cmocka_unit_test_setup_teardown(a_wake_up_is_not_spared_without_a_guard_of_this_process, throttled_set_up,

@@ -22,6 +22,8 @@ static void every_threshold_stands_at_its_field(void **state)
 		[INDEX(spin_ns)] = "spin_ns",
 		[INDEX(pressed_spin_ns)] = "pressed_spin_ns",
 		[INDEX(spin_floor_ns)] = "spin_floor_ns",
+		[INDEX(woken_spin_ns)] = "woken_spin_ns",
+		[INDEX(first_looks)] = "first_looks",
 		[INDEX(backoff_ns)] = "backoff_ns",
 		[INDEX(fair_ns)] = "fair_ns",
 		[INDEX(repair_ns)] = "repair_ns",
@@ -257,6 +259,9 @@ static void each_threshold_reaches_the_waiters(void **state)
 		struct gsync_tuning before, after;
 		uint64_t value;
 
+		/* Where nobody spins nobody looks, either. */
+		if (i == INDEX(first_looks))
+			assert_int_equal(gsync_profile_set("spin_ns", 100000), 0);
 		assert_int_equal(gsync_profile_set(threshold->name, threshold->most), 0);
 		assert_int_equal(gsync_profile_get(threshold->name, &value), 0);
 		assert_int_equal(value, threshold->most);

@@ -87,6 +87,29 @@ static void a_trial_lasts_some_wake_ups(void **state)
 	assert_int_equal(derive(&calibration, 2).trial_ns, 800000);
 }
 
+static void an_emulated_waiter_looks_first_and_once_woken_hardly_spins(void **state)
+{
+	struct gsync_conditions conditions = { .calibration = halting, .usable_cpus = 8, .guest = true };
+	struct gsync_profile profile;
+
+	(void)state;
+	gsync_profile_derive(&profile, NULL, &conditions);
+	assert_int_equal(profile.spin_ns, 20000);
+	assert_int_equal(profile.woken_spin_ns, 1000000000);
+	assert_int_equal(profile.first_looks, 0);
+	conditions.emulated = true;
+	gsync_profile_derive(&profile, NULL, &conditions);
+	assert_int_equal(profile.spin_ns, 10000);
+	assert_int_equal(profile.near_ns, 20000);
+	assert_int_equal(profile.woken_spin_ns, 1000);
+	assert_int_equal(profile.first_looks, 1000);
+	assert_int_equal(profile.barrier_yields, 0);
+	assert_int_equal(profile.look_ns, 200000000);
+	conditions.usable_cpus = 1;
+	gsync_profile_derive(&profile, NULL, &conditions);
+	assert_int_equal(profile.first_looks, 0);
+}
+
 static void absurd_measurements_stay_in_bounds(void **state)
 {
 	struct gsync_calibration absurd = halting;
@@ -135,10 +158,12 @@ static void every_value_has_its_reason(void **state)
 	struct gsync_reasons reasons;
 
 	(void)state;
-	for (size_t wake = 0; wake < 3; wake++) {
+	for (size_t wake = 0; wake < 6; wake++) {
+		conditions.calibration.wake_ns = wakes[wake % 3];
+		conditions.emulated = wake < 3;
 		for (conditions.usable_cpus = 1; conditions.usable_cpus < 3; conditions.usable_cpus++) {
-			conditions.calibration.wake_ns = wakes[wake];
 			gsync_profile_derive(&profile, &reasons, &conditions);
+			assert_true(profile.pressed_spin_ns <= profile.spin_ns);
 			for (size_t i = 0; i < GSYNC_THRESHOLD_COUNT; i++)
 				assert_true(reasons.why[i] && strlen(reasons.why[i]) > 10);
 		}
@@ -207,6 +232,7 @@ int main(void)
 		cmocka_unit_test(a_fraction_of_a_cpu_is_rounded_up_or_down),
 		cmocka_unit_test(a_pool_goes_by_the_price_of_a_wake_up),
 		cmocka_unit_test(a_trial_lasts_some_wake_ups),
+		cmocka_unit_test(an_emulated_waiter_looks_first_and_once_woken_hardly_spins),
 		cmocka_unit_test(absurd_measurements_stay_in_bounds),
 		cmocka_unit_test(an_untrusted_price_counts_within_what_is_usual),
 		cmocka_unit_test(every_value_has_its_reason),
