@@ -187,7 +187,7 @@ static struct gsync_choice range(const struct gsync_conditions *conditions)
 static struct gsync_choice look(const struct gsync_conditions *conditions)
 {
 	if (conditions->emulated)
-		return (struct gsync_choice){ 200000000, "emulated: what it takes to read /proc is a hundredth of it" };
+		return (struct gsync_choice){ 200000000, "emulated: to read /proc takes ten times as long as elsewhere" };
 	return (struct gsync_choice){ 40000000, "the kernel counts CPU time in ticks of 10 ms: a shorter look would see noise" };
 }
 
