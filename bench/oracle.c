@@ -23,7 +23,8 @@ size_t bench_oracle_turn(unsigned round, size_t place)
 
 static int set_budget(uint32_t budget_ns, struct bench_error *error)
 {
-	static const char *const spins[] = { "spin_ns", "pressed_spin_ns", "spin_floor_ns", "woken_spin_ns", "near_ns", "barrier_ns" };
+	static const char *const spins[] = { "spin_ns",	      "pressed_spin_ns", "spin_floor_ns",
+					     "woken_spin_ns", "near_ns",	 "barrier_ns" };
 
 	for (size_t i = 0; i < sizeof(spins) / sizeof(spins[0]); i++) {
 		uint64_t value = 0;

@@ -195,14 +195,16 @@ static uint64_t pressed_patience(const struct gsync_tuning *tuning)
 #define PATIENCES_PER_SPIN 4 /* in a turn: it need not see more than a few critical sections as short as solo's are */
 
 /* Who was woken for a hand-over, H, is to wait for it. */
-static uint64_t patience(const struct gsync_tuning *tuning, const struct waiter *self, uint32_t seen, bool pressed)
+static uint64_t patience(gsync_lockword_t *lock, const struct gsync_tuning *tuning, const struct waiter *self, bool pressed)
 {
 	uint64_t patience;
 
 	if (self->its_turn)
 		return tuning->spin / PATIENCES_PER_SPIN;
 	patience = pressed ? pressed_patience(tuning) : tuning->spin;
-	return self->has_slept && (seen & H) == 0 && patience > tuning->woken_spin ? tuning->woken_spin : patience;
+	if (self->has_slept && patience > tuning->woken_spin && (look(lock) & H) == 0)
+		return tuning->woken_spin;
+	return patience;
 }
 
 static void learn(uint64_t waited)
@@ -289,7 +291,7 @@ static bool spin(gsync_lockword_t *lock, struct waiter *self)
 	bool yields = !pressed || (!self->timed && !gsync_others_are_rude(&tuning));
 	struct gsync_spin spin;
 
-	gsync_spin_start(&spin, patience(&tuning, self, look(lock), !yields), tuning.backoff);
+	gsync_spin_start(&spin, patience(lock, &tuning, self, !yields), tuning.backoff);
 	if (needs_clock(spin.budget, yields))
 		gsync_spin_read_clock(&spin);
 	do {

@@ -222,12 +222,14 @@ static void all_have_one_turn_a_round_and_follow_others_each_time(void **state)
 
 /* ---- the measurement */
 
+static const char *const spins[] = { "spin_ns", "pressed_spin_ns", "spin_floor_ns", "woken_spin_ns", "near_ns", "barrier_ns" };
+
+#define SPINS (sizeof(spins) / sizeof(spins[0]))
+
 static unsigned budgets_seen; /* by index; what spin_ns was before some window */
 
 static void note_budget(const struct bench_progress *progress)
 {
-	static const char *const same[] = { "pressed_spin_ns", "spin_floor_ns", "woken_spin_ns", "near_ns",
-					   "barrier_ns" };
 	uint64_t spin, other;
 
 	(void)progress;
@@ -235,8 +237,8 @@ static void note_budget(const struct bench_progress *progress)
 	for (size_t i = 0; i < BENCH_BUDGETS; i++) {
 		bool all = spin == bench_budgets_ns[i];
 
-		for (size_t j = 0; j < sizeof(same) / sizeof(same[0]); j++)
-			all &= gsync_profile_get(same[j], &other) == 0 && other == spin;
+		for (size_t j = 0; j < SPINS; j++)
+			all &= gsync_profile_get(spins[j], &other) == 0 && other == spin;
 		if (all)
 			budgets_seen |= 1u << i;
 	}
@@ -252,15 +254,13 @@ static void all_budgets_are_measured_and_none_is_left_behind(void **state)
 		.locks = &lock, .lock_count = 1, .threads = &threads, .thread_count = 1,
 		.loads = &load, .load_count = 1, .seconds = 0.03, .rounds = 2,
 	};
-	static const char *const names[] = { "spin_ns", "pressed_spin_ns", "spin_floor_ns", "woken_spin_ns",
-					    "near_ns", "barrier_ns" };
-	uint64_t before[6], after;
+	uint64_t before[SPINS], after;
 	struct bench_oracle oracle;
 	struct bench_error error;
 
 	(void)state;
-	for (size_t i = 0; i < 6; i++)
-		assert_int_equal(gsync_profile_get(names[i], &before[i]), 0);
+	for (size_t i = 0; i < SPINS; i++)
+		assert_int_equal(gsync_profile_get(spins[i], &before[i]), 0);
 	assert_int_equal(bench_oracle_init(&oracle, &settings, &error), 0);
 	if (bench_oracle_measure(&oracle, note_budget, &error) != 0)
 		fail_msg("%s", error.text);
@@ -268,8 +268,8 @@ static void all_budgets_are_measured_and_none_is_left_behind(void **state)
 	for (size_t who = 0; who < BENCH_CONTESTANTS; who++)
 		assert_true(oracle.cells[0].rounds[0].ops_per_s[who] + oracle.cells[0].rounds[1].ops_per_s[who] > 0);
 	assert_true(oracle.cells[0].verdict.chosen_over_best > 0);
-	for (size_t i = 0; i < 6; i++) {
-		assert_int_equal(gsync_profile_get(names[i], &after), 0);
+	for (size_t i = 0; i < SPINS; i++) {
+		assert_int_equal(gsync_profile_get(spins[i], &after), 0);
 		assert_int_equal(after, before[i]);
 	}
 	bench_oracle_free(&oracle);
