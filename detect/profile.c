@@ -68,6 +68,20 @@ static struct gsync_choice lock_spin(const struct gsync_conditions *conditions)
 				      "that is stopped" };
 }
 
+/* Twice that: who is passed over by its turn holds up all behind it, until it is woken. */
+#define EMULATED_NEAR_NS 20000
+
+static struct gsync_choice near_spin(const struct gsync_conditions *conditions)
+{
+	struct gsync_choice choice = patience(conditions);
+
+	if (!conditions->emulated || choice.value <= EMULATED_NEAR_NS)
+		return choice;
+	return (struct gsync_choice){ EMULATED_NEAR_NS,
+				      "emulated CPUs share fewer real ones, unseen: whose turn has not come for so long takes "
+				      "one from those before it" };
+}
+
 static struct gsync_choice pressed_spin(const struct gsync_conditions *conditions)
 {
 	struct gsync_choice spin = lock_spin(conditions);
@@ -135,9 +149,14 @@ static struct gsync_choice trial(const struct gsync_conditions *conditions)
 
 static struct gsync_choice eager(const struct gsync_conditions *conditions)
 {
-	return (struct gsync_choice){ (uint32_t)clamp(conditions->usable_cpus - 1, 1, 4),
-				      "one for each usable CPU that the holder leaves, 1 to 4: more would take the CPU that "
-				      "the next owner needs" };
+	double most = conditions->emulated ? 2 : 4;
+	const char *why = conditions->emulated ?
+				  "one for each usable CPU that the holder leaves, 1 or 2: emulated CPUs share fewer real ones, "
+				  "which more that are awake would take from the next owner" :
+				  "one for each usable CPU that the holder leaves, 1 to 4: more would take the CPU that "
+				  "the next owner needs";
+
+	return (struct gsync_choice){ (uint32_t)clamp(conditions->usable_cpus - 1, 1, most), why };
 }
 
 static struct gsync_choice yield(const struct gsync_conditions *conditions)
@@ -225,7 +244,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "fair_ns", 1000, NS_MOST, "ns, a mutex with sleepers is handed to one of them this often", fair },
 	{ "repair_ns", 10000, NS_MOST, "ns, until a missed wake-up of a mutex or spinlock is repaired", repair },
 	{ "trial_ns", 0, NS_MOST, "ns, a mutex or spinlock tries each way, one alone or taking turns; 0 = turns only", trial },
-	{ "near_ns", 0, NS_MOST, "ns, the next in line of an oticket spins; each further back half of it", patience },
+	{ "near_ns", 0, NS_MOST, "ns, the next in line of an oticket spins; each further back half of it", near_spin },
 	{ "eager", 0, 31, "waiters of an oticket beyond the next are woken ahead of their turn", eager },
 	{ "yield_ns", 0, NS_MOST, "ns, a turn of an oticket that is likely to come sooner is near, when CPUs are short; 0 = none yields", yield },
 	{ "barrier_ns", 0, NS_MOST, "ns, a barrier spins when all participants can have a CPU", barrier },
