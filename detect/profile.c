@@ -55,31 +55,26 @@ static struct gsync_choice or_none(struct gsync_choice spin, uint32_t value, con
  * them, and nothing in it tells when one of them is stopped. So waiters are not to
  * stay awake beside those that use the lock: they take a CPU from its holder.
  */
-#define EMULATED_SPIN_NS 10000
+static struct gsync_choice patience_emulated(const struct gsync_conditions *conditions, uint32_t most, const char *why)
+{
+	struct gsync_choice choice = patience(conditions);
+
+	return conditions->emulated && choice.value > most ? (struct gsync_choice){ most, why } : choice;
+}
 
 static struct gsync_choice lock_spin(const struct gsync_conditions *conditions)
 {
-	struct gsync_choice choice = patience(conditions);
-
-	if (!conditions->emulated || choice.value <= EMULATED_SPIN_NS)
-		return choice;
-	return (struct gsync_choice){ EMULATED_SPIN_NS,
-				      "emulated CPUs share fewer real ones, unseen: who has waited for so long waits for one "
-				      "that is stopped" };
+	return patience_emulated(conditions, 10000,
+				 "emulated CPUs share fewer real ones, unseen: who has waited for so long waits for one that is "
+				 "stopped");
 }
 
-/* Twice that: who is passed over by its turn holds up all behind it, until it is woken. */
-#define EMULATED_NEAR_NS 20000
-
+/* Twice that: who is asleep when its turn comes holds up all behind it. */
 static struct gsync_choice near_spin(const struct gsync_conditions *conditions)
 {
-	struct gsync_choice choice = patience(conditions);
-
-	if (!conditions->emulated || choice.value <= EMULATED_NEAR_NS)
-		return choice;
-	return (struct gsync_choice){ EMULATED_NEAR_NS,
-				      "emulated CPUs share fewer real ones, unseen: whose turn has not come for so long takes "
-				      "one from those before it" };
+	return patience_emulated(conditions, 20000,
+				 "emulated CPUs share fewer real ones, unseen: whose turn has not come for so long takes one from "
+				 "those before it");
 }
 
 static struct gsync_choice pressed_spin(const struct gsync_conditions *conditions)
@@ -104,13 +99,22 @@ static struct gsync_choice woken_spin(const struct gsync_conditions *conditions)
 	return (struct gsync_choice){ 1000, "emulated: who finds others at the lock once it is woken had better sleep on" };
 }
 
+#define FIRST_NS 400
+
 static struct gsync_choice first_looks(const struct gsync_conditions *conditions)
 {
-	if (!conditions->emulated)
-		return (struct gsync_choice){ 0, "PAUSE and the counter cost little" };
-	return or_none(lock_spin(conditions), 1000,
-		       "emulated: a PAUSE leaves the translated code, and all CPUs share a lock for the counter; so many looks "
-		       "take some 10 us, and most waits are over by then");
+	double others;
+	double pause_ns;
+
+	if (conditions->emulated)
+		return or_none(lock_spin(conditions), 1000,
+			       "emulated: without a PAUSE, which leaves the translated code, and the counter, for which all CPUs "
+			       "share a lock; so many looks take some 10 us, and most waits are over by then");
+	others = clamp(conditions->usable_cpus - 1, 1, 16);
+	pause_ns = clamp(conditions->calibration.pause_ns, 1, FIRST_NS);
+	return or_none(lock_spin(conditions), (uint32_t)clamp(FIRST_NS / pause_ns / others, 4, 16),
+		       "as many PAUSEs, 4 to 16, as take 400 ns, divided by the CPUs that may wait: the shortest waits are over "
+		       "by then, and what else a wait needs would take as long as they do");
 }
 
 /* One waiter that looks finds the word in its own cache until it changes. What backing off spares is the rush of several. */
@@ -239,7 +243,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "pressed_spin_ns", 0, NS_MOST, "ns, the same while others want our CPUs", pressed_spin },
 	{ "spin_floor_ns", 0, NS_MOST, "ns, the least of that, however short its waits have been so far", spin_floor },
 	{ "woken_spin_ns", 0, NS_MOST, "ns, one spins at the most that has slept and finds the lock taken again", woken_spin },
-	{ "first_looks", 0, 10000, "looks, a wait begins with that neither PAUSE nor read a clock", first_looks },
+	{ "first_looks", 0, 10000, "looks, a wait begins with before it reads a clock or anything else", first_looks },
 	{ "backoff_ns", 0, 1000000, "ns, its longest pause between two looks at the lock", backoff },
 	{ "fair_ns", 1000, NS_MOST, "ns, a mutex with sleepers is handed to one of them this often", fair },
 	{ "repair_ns", 10000, NS_MOST, "ns, until a missed wake-up of a mutex or spinlock is repaired", repair },

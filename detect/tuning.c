@@ -35,7 +35,8 @@
 #define LOOKS_PER_CPUS 6u
 #define TURN_NS 1000000u
 #define BETWEEN_LOOKS_NS 25 /* sooner it only disturbs the holder */
-#define LOOK_NS_LEAST 10 /* of one that does nothing else, where it is emulated */
+#define FIRST_LOOKS 8
+#define BARE_LOOK_NS 10 /* one that does nothing else, where it is emulated */
 #define SLOW_YIELD_NS 500000u
 #define RECESS_NS 10000000u /* until pressure has been noticed, from where on other rules hold */
 #define THROTTLED_NS 400000000u /* some periods of a quota */
@@ -65,6 +66,7 @@ const struct gsync_published gsync_untuned = {
 		.ticks_per_ns = 1,
 		.pauses = 1,
 		.backoff = 4,
+		.first_looks = FIRST_LOOKS,
 		.eager = 1,
 		.barrier_yields = 100,
 		.usable_cpus = 2,
@@ -72,7 +74,7 @@ const struct gsync_published gsync_untuned = {
 	},
 };
 
-struct gsync_live gsync_live = { .published = &gsync_untuned };
+struct gsync_live gsync_live = { .published = &gsync_untuned, .first_looks = FIRST_LOOKS };
 
 /* ---- what only the claimant touches */
 
@@ -194,6 +196,12 @@ static uint32_t pauses_in(double ns, double pause_ns)
 	return pauses < 1 ? 1 : pauses > 1000 ? 1000 : (uint32_t)pauses;
 }
 
+/* None, where patience ends before the first. */
+static uint32_t looks_in(uint32_t spin_ns, double look_ns)
+{
+	return (uint32_t)(spin_ns / (look_ns > 1 ? look_ns : 1));
+}
+
 static void convert(const struct gsync_profile *profile, struct gsync_tuning *out)
 {
 	double ticks_per_ns = gsync_ticks_per_ns(&conditions.calibration);
@@ -223,9 +231,11 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->ticks_per_ns = ticks_per_ns;
 	out->pauses = pauses_in(BETWEEN_LOOKS_NS, pause_ns);
 	out->backoff = pauses_in(profile->backoff_ns, pause_ns);
-	out->first_looks = profile->spin_ns / LOOK_NS_LEAST;
+	out->first_looks = looks_in(profile->spin_ns, conditions.emulated ? BARE_LOOK_NS : pause_ns);
 	if (out->first_looks > profile->first_looks)
 		out->first_looks = profile->first_looks;
+	if (conditions.emulated)
+		out->first_looks |= GSYNC_BARE_LOOKS;
 	out->eager = profile->eager;
 	out->barrier_yields = profile->barrier_yields;
 	out->usable_cpus = profile->usable_cpus;
@@ -298,12 +308,15 @@ static void note_pressure(uint32_t percent, uint64_t before, uint64_t now)
 	uint32_t enough = published->profile.pressure_percent;
 	uint64_t until = now + published->tuning.pressed_most;
 	uint64_t latest = before + look * 5 / 2;
+	bool pressed = gsync_is_pressed(&published->tuning);
 
-	if (gsync_is_pressed(&published->tuning))
+	if (pressed)
 		enough = (enough + 1) / 2;
 	__atomic_store_n(&gsync_live.pressure, percent, __ATOMIC_RELAXED);
 	if (percent >= enough)
 		__atomic_store_n(&gsync_live.pressed_until, (int64_t)(until - latest) < 0 ? until : latest, __ATOMIC_RELAXED);
+	else if (!pressed) /* then waiters need no clock to see it */
+		__atomic_store_n(&gsync_live.pressed_until, (uint64_t)0, __ATOMIC_RELAXED);
 }
 
 /* What a quota stops it stops for a large part of every period; the kernel's default is 100 ms. */

@@ -63,13 +63,17 @@ struct gsync_live {
 	uint64_t throttled_until; /* the same, for quotas that stop this process */
 	uint64_t rude_until; /* the same: others take CPUs and would keep what a yield gives them, or our quota presses */
 	uint64_t window; /* of a trial (primitives/solo.c), in ticks; 0 = no trials */
-	uint32_t first_looks; /* of a wait, before it needs anything else */
+	uint32_t first_looks; /* of a wait for a lock word, before it needs anything else; with GSYNC_BARE_LOOKS */
 	uint32_t forced; /* 1 = others take CPUs by force, as far as the last look could tell that had yields to judge by */
 	/* Written by waiters: a line of its own. */
 	_Alignas(64) uint64_t yields; /* to others, so far; a race on these two loses a hint */
 	uint64_t long_yields; /* those that came back so late that one of them may have had a time slice */
 	uint32_t pressure; /* percent, for display; by those who look at the machine */
 };
+
+#define GSYNC_BARE_LOOKS (1u << 31) /* no PAUSE before each of them */
+
+_Static_assert(offsetof(struct gsync_live, yields) == 64, "what waiters read is one line, what they write another");
 
 extern struct gsync_live gsync_live;
 
@@ -138,6 +142,12 @@ static inline bool gsync_goes_on(const uint64_t *until, uint64_t most)
 static inline bool gsync_is_pressed(const struct gsync_tuning *tuning)
 {
 	return gsync_goes_on(&gsync_live.pressed_until, tuning->pressed_most);
+}
+
+/* The same for who has no tuning at hand. */
+static inline bool gsync_seems_pressed(void)
+{
+	return gsync_goes_on(&gsync_live.pressed_until, 2 * __atomic_load_n(&gsync_live.look_interval, __ATOMIC_RELAXED));
 }
 
 /* Nobody is to yield to those others: they do not yield to us, as far as is known (detect/pressure.h), or our own quota presses. */

@@ -277,9 +277,10 @@ static bool should_make_room(const struct gsync_spin *spin, const struct gsync_t
 
 static __thread uint32_t waits __attribute__((tls_model("initial-exec")));
 
-static bool needs_clock(uint64_t patience, bool yields)
+/* Of the wait that was counted last. */
+static bool is_to_read_clock(void)
 {
-	return patience == 0 || !yields || ++waits % WAITS_PER_READING == 0;
+	return waits % WAITS_PER_READING == 0;
 }
 
 /* Spins until the lock is taken (true) or patience ends. */
@@ -292,7 +293,7 @@ static bool spin(gsync_lockword_t *lock, struct waiter *self)
 	struct gsync_spin spin;
 
 	gsync_spin_start(&spin, patience(lock, &tuning, self, !yields), tuning.backoff);
-	if (needs_clock(spin.budget, yields))
+	if (spin.budget == 0 || !yields || is_to_read_clock())
 		gsync_spin_read_clock(&spin);
 	do {
 		uint32_t seen = look(lock);
@@ -514,14 +515,23 @@ static bool await_taker(gsync_lockword_t *lock, uint32_t seen, struct waiter *se
 }
 
 /*
- * The first looks of a wait, where they come before all else: true if the lock has been taken. They begin no trial of
- * solo, since the clock would cost more than the wait; where somebody is alone with the lock there are none.
+ * The first looks of a wait, before all else: true if the lock has been taken. Who is to read the clock, or to learn from
+ * its wait, does without; so does everybody where one is alone with the lock.
  */
 static bool take_at_once(gsync_lockword_t *lock)
 {
-	for (uint32_t looks = gsync_spin_first_looks(); looks > 0; looks--) {
-		uint32_t seen = look(lock);
+	uint32_t first = gsync_spin_first_looks();
+	bool bare = (first & GSYNC_BARE_LOOKS) != 0;
 
+	waits++;
+	if (is_to_read_clock() || gsync_seems_pressed())
+		return false;
+	for (uint32_t looks = first & ~GSYNC_BARE_LOOKS; looks > 0; looks--) {
+		uint32_t seen;
+
+		if (!bare)
+			gsync_pause();
+		seen = look(lock);
 		if ((seen & (A | G)) != 0)
 			return false;
 		if ((seen & L) == 0 && gsync_lockword_take_(lock)) {

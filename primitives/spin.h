@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one spin engine. A waiter spins against a deadline in time, not a number
- * of iterations, but for its first looks under emulation: PAUSE differs 20-fold
+ * of iterations, but for its first looks: PAUSE differs 20-fold
  * between CPUs. Between two looks at the lock it PAUSEs, longer each time up to a
  * cap, so that many waiters leave the holder's cache line alone. It reads the
  * clock every few PAUSEs only, and not at all in the shortest of waits: in a guest
@@ -31,8 +31,9 @@
 void gsync_patience_ended(const struct timespec *deadline);
 
 /*
- * How many looks a wait begins with that neither PAUSE nor read the clock. None, but where the CPU is emulated: then
- * each of the two costs as much as many looks, and so does every line that a wait can do without.
+ * How many looks a wait for a lock word begins with, each after a PAUSE, before it needs anything else: the shortest
+ * waits are over by then, and would last longer if they did more. With GSYNC_BARE_LOOKS, under emulation, there are no
+ * PAUSEs: there each costs as much as many looks.
  */
 static inline uint32_t gsync_spin_first_looks(void)
 {

@@ -577,6 +577,13 @@ static int reset_thresholds(void **state)
 	return gsync_profile_reset(NULL);
 }
 
+/* As under emulation, and not under pressure, in which there are none. */
+static void look_for_seconds(void)
+{
+	__atomic_store_n(&gsync_live.first_looks, UINT32_MAX, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.pressed_until, (uint64_t)0, __ATOMIC_RELAXED);
+}
+
 /* Who has to sleep, if it were not for them: patience is 0. */
 static void first_looks_spare_a_sleep(void **state)
 {
@@ -586,7 +593,7 @@ static void first_looks_spare_a_sleep(void **state)
 
 	(void)state;
 	set_threshold("spin_ns", 0);
-	__atomic_store_n(&gsync_live.first_looks, UINT32_MAX, __ATOMIC_RELAXED);
+	look_for_seconds();
 	gsync_spinlock_lock(&lock);
 	waiter = test_thread(pass_once_spinlock, &lock);
 	test_sleep_ms(20);
@@ -596,23 +603,61 @@ static void first_looks_spare_a_sleep(void **state)
 	assert_int_equal(word & SLEEPERS, 0);
 }
 
-/* So many looks would take seconds. */
-static void first_looks_come_after_the_deadlines_check_and_not_in_solo(void **state)
+static void under_pressure_no_first_looks_hold_up_a_sleep(void **state)
 {
 	gsync_spinlock_t lock = GSYNC_SPINLOCK_INIT;
-	struct timespec past = { .tv_sec = 1 }, nonsense = { .tv_nsec = -1 };
-	struct timespec before, after;
+	struct timespec used;
+	pthread_t waiter;
+	clockid_t clock;
 
 	(void)state;
-	__atomic_store_n(&gsync_live.first_looks, UINT32_MAX, __ATOMIC_RELAXED);
+	set_threshold("spin_ns", 0);
+	set_threshold("look_ns", 1000000000);
+	look_for_seconds();
+	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() + gsync_tuning().pressed_most, __ATOMIC_RELAXED);
 	gsync_spinlock_lock(&lock);
-	assert_int_equal(gsync_spinlock_timedlock(&lock, &nonsense), EINVAL);
-	__atomic_fetch_or(&lock.lock.word, GSYNC_SOLO, __ATOMIC_RELAXED);
-	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &before), 0);
-	assert_int_equal(gsync_spinlock_timedlock(&lock, &past), ETIMEDOUT);
-	assert_int_equal(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &after), 0);
-	assert_true(gsync_timespec_ns(&after) - gsync_timespec_ns(&before) < 500000000);
+	waiter = test_thread(pass_once_spinlock, &lock);
+	test_until_set(&lock.lock.word, SLEEPERS);
+	assert_int_equal(pthread_getcpuclockid(waiter, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &used), 0);
 	gsync_spinlock_unlock(&lock);
+	test_join(waiter);
+	__atomic_store_n(&gsync_live.pressed_until, (uint64_t)0, __ATOMIC_RELAXED);
+	assert_true(gsync_timespec_ns(&used) < 500000000);
+}
+
+struct failures {
+	gsync_spinlock_t lock;
+	int of_nonsense, of_past;
+	struct timespec before, after;
+};
+
+static void *fail_at_once(void *argument)
+{
+	struct failures *failures = argument;
+	struct timespec past = { .tv_sec = 1 }, nonsense = { .tv_nsec = -1 };
+
+	failures->of_nonsense = gsync_spinlock_timedlock(&failures->lock, &nonsense);
+	__atomic_fetch_or(&failures->lock.lock.word, GSYNC_SOLO, __ATOMIC_RELAXED);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &failures->before);
+	failures->of_past = gsync_spinlock_timedlock(&failures->lock, &past);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &failures->after);
+	return NULL;
+}
+
+/* By a new thread: one wait in some does without the looks, but not the first. */
+static void first_looks_come_after_the_deadlines_check_and_not_in_solo(void **state)
+{
+	struct failures failures = { .lock = GSYNC_SPINLOCK_INIT };
+
+	(void)state;
+	look_for_seconds();
+	gsync_spinlock_lock(&failures.lock);
+	test_join(test_thread(fail_at_once, &failures));
+	gsync_spinlock_unlock(&failures.lock);
+	assert_int_equal(failures.of_nonsense, EINVAL);
+	assert_int_equal(failures.of_past, ETIMEDOUT);
+	assert_true(gsync_timespec_ns(&failures.after) - gsync_timespec_ns(&failures.before) < 500000000);
 }
 
 #define VAIN_WAKE_UPS 5
@@ -670,6 +715,7 @@ int main(void)
 		cmocka_unit_test(a_waiter_that_cannot_have_its_turn_ends_solo),
 		cmocka_unit_test(a_grant_that_nobody_takes_falls_to_one_who_waits),
 		cmocka_unit_test_teardown(first_looks_spare_a_sleep, reset_thresholds),
+		cmocka_unit_test_teardown(under_pressure_no_first_looks_hold_up_a_sleep, reset_thresholds),
 		cmocka_unit_test_teardown(first_looks_come_after_the_deadlines_check_and_not_in_solo, reset_thresholds),
 		cmocka_unit_test_teardown(who_was_woken_in_vain_sleeps_on, reset_thresholds),
 		cmocka_unit_test_setup_teardown(a_throttled_process_wakes_seldom_and_the_guard_finds_the_lock,

@@ -96,7 +96,7 @@ static void an_emulated_waiter_looks_first_and_once_woken_hardly_spins(void **st
 	gsync_profile_derive(&profile, NULL, &conditions);
 	assert_int_equal(profile.spin_ns, 20000);
 	assert_int_equal(profile.woken_spin_ns, 1000000000);
-	assert_int_equal(profile.first_looks, 0);
+	assert_int_equal(profile.first_looks, 4);
 	assert_int_equal(profile.eager, 4);
 	conditions.emulated = true;
 	gsync_profile_derive(&profile, NULL, &conditions);
@@ -193,6 +193,22 @@ static void eager_wake_ups_and_pauses_follow_the_cpus(void **state)
 	}
 }
 
+static void first_looks_follow_the_price_of_a_pause_and_the_cpus(void **state)
+{
+	static const struct {
+		double pause_ns, cpus;
+		uint32_t first_looks;
+	} cases[] = { { 0, 2, 16 }, { 25, 2, 16 }, { 40, 2, 10 }, { 200, 2, 4 }, { 25, 3, 8 }, { 25, 64, 4 }, { 25, 1, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct gsync_calibration calibration = halting;
+
+		calibration.pause_ns = cases[i].pause_ns;
+		assert_int_equal(derive(&calibration, cases[i].cpus).first_looks, cases[i].first_looks);
+	}
+}
+
 static void a_fraction_of_a_cpu_counts_as_one_for_crowding(void **state)
 {
 	struct gsync_profile profile;
@@ -243,6 +259,7 @@ int main(void)
 		cmocka_unit_test(an_untrusted_price_counts_within_what_is_usual),
 		cmocka_unit_test(every_value_has_its_reason),
 		cmocka_unit_test(eager_wake_ups_and_pauses_follow_the_cpus),
+		cmocka_unit_test(first_looks_follow_the_price_of_a_pause_and_the_cpus),
 		cmocka_unit_test(a_fraction_of_a_cpu_counts_as_one_for_crowding),
 		cmocka_unit_test(the_process_measures_once),
 	};
