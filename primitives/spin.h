@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The one spin engine. A waiter spins against a deadline in time, not a number
- * of iterations, but for its first looks: PAUSE differs 20-fold
- * between CPUs. Between two looks at the lock it PAUSEs, longer each time up to a
- * cap, so that many waiters leave the holder's cache line alone. It reads the
- * clock every few PAUSEs only, and not at all in the shortest of waits: in a guest
- * that may be the dearest of instructions. (QEMU's emulation takes a lock for it that all vCPUs share.)
+ * of iterations, but for its first looks: PAUSE differs 20-fold between CPUs.
+ * Between two looks at the lock it PAUSEs, longer each time up to a cap, so that
+ * many waiters leave the holder's cache line alone. It reads the clock every few
+ * PAUSEs only, and not at all in the shortest of waits: in a guest that may be the
+ * dearest of instructions. (QEMU's emulation takes a lock for it that all vCPUs share.)
  *
  *     struct gsync_spin spin;
  *

@@ -195,14 +195,8 @@ static uint64_t cpu_ns_of_workers(const gsync_pool_t *pool)
 	uint32_t started = gsync_pool_started(pool); /* a worker may just be starting another */
 	uint64_t sum = 0;
 
-	for (uint32_t i = 0; i < started; i++) {
-		struct timespec time;
-		clockid_t clock;
-
-		assert_int_equal(pthread_getcpuclockid(pool->workers[i].thread, &clock), 0);
-		clock_gettime(clock, &time);
-		sum += gsync_timespec_ns(&time);
-	}
+	for (uint32_t i = 0; i < started; i++)
+		sum += test_cpu_ns(pool->workers[i].thread);
 	return sum;
 }
 

@@ -72,6 +72,17 @@ static inline pthread_t test_thread(void *(*main)(void *), void *argument)
 	return thread;
 }
 
+/* The CPU time that it has used, in ns. */
+static inline uint64_t test_cpu_ns(pthread_t thread)
+{
+	struct timespec used;
+	clockid_t clock;
+
+	assert_int_equal(pthread_getcpuclockid(thread, &clock), 0);
+	assert_int_equal(clock_gettime(clock, &used), 0);
+	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+}
+
 static inline void test_join(pthread_t thread)
 {
 	assert_int_equal(pthread_join(thread, NULL), 0);
