@@ -58,7 +58,6 @@ const struct gsync_published gsync_untuned = {
 		.range = 10000,
 		.slow_yield = SLOW_YIELD_NS,
 		.yield_recess = BLIND_RECESS_NS,
-		.pressed_most = 60000000,
 		.throttled_most = THROTTLED_NS,
 		.rude_most = GSYNC_REFUSAL_NS_MOST,
 		.repair_ns = 2000000,
@@ -222,8 +221,6 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->range = (uint64_t)(profile->range_ns * ticks_per_ns);
 	out->slow_yield = (uint64_t)(SLOW_YIELD_NS * ticks_per_ns);
 	out->yield_recess = (uint64_t)((blind || profile->look_ns == 0 ? BLIND_RECESS_NS : RECESS_NS) * ticks_per_ns);
-	/* One look and a half: a calm one between two others is noise, and soon after the last of them it is over. */
-	out->pressed_most = (uint64_t)(profile->look_ns * 1.5 * ticks_per_ns);
 	out->throttled_most = (uint64_t)(THROTTLED_NS * ticks_per_ns);
 	out->rude_most = (uint64_t)(GSYNC_REFUSAL_NS_MOST * ticks_per_ns);
 	out->repair_ns = profile->repair_ns;
@@ -296,6 +293,12 @@ static uint64_t in_ticks(uint64_t ns)
 	return (uint64_t)((double)ns * gsync_ticks_per_ns(&conditions.calibration));
 }
 
+/* One look and a half: a calm one between two others is noise, and soon after the last of them it is over. */
+static uint64_t pressure_lasts(void)
+{
+	return in_ticks(gsync_published()->profile.look_ns) * 3 / 2;
+}
+
 /*
  * Once there is pressure, half of it is enough for it to go on. The load may
  * have ended as early as the look BEFORE this one; two looks and a half after it,
@@ -303,12 +306,11 @@ static uint64_t in_ticks(uint64_t ns)
  */
 static void note_pressure(uint32_t percent, uint64_t before, uint64_t now)
 {
-	const struct gsync_published *published = gsync_published();
-	uint64_t look = in_ticks(published->profile.look_ns);
-	uint32_t enough = published->profile.pressure_percent;
-	uint64_t until = now + published->tuning.pressed_most;
-	uint64_t latest = before + look * 5 / 2;
-	bool pressed = gsync_is_pressed(&published->tuning);
+	const struct gsync_profile *profile = &gsync_published()->profile;
+	uint32_t enough = profile->pressure_percent;
+	uint64_t until = now + pressure_lasts();
+	uint64_t latest = before + in_ticks(profile->look_ns) * 5 / 2;
+	bool pressed = gsync_is_pressed();
 
 	if (pressed)
 		enough = (enough + 1) / 2;
@@ -340,8 +342,8 @@ static void note_courtesy(const struct gsync_usage *fresh, uint64_t now)
 	if (gsync_others_are_rude(tuning))
 		return;
 	if (gsync_is_throttled(tuning)) {
-		refusal = tuning->pressed_most;
-	} else if (gsync_is_pressed(tuning) && fresh->yields != usage.yields) {
+		refusal = pressure_lasts();
+	} else if (gsync_is_pressed() && fresh->yields != usage.yields) {
 		__atomic_store_n(&gsync_live.forced, gsync_yields_are_quick_between(&usage, fresh), __ATOMIC_RELAXED);
 		refusal = in_ticks(gsync_courtesy_judge(&courtesy, gsync_is_answered_between(&usage, fresh)));
 	}

@@ -33,8 +33,7 @@ struct gsync_tuning {
 	uint64_t range;
 	uint64_t slow_yield;   /* a yield that took this long gave the CPU to somebody else's work */
 	uint64_t yield_recess; /* then nobody yields for this long */
-	uint64_t pressed_most; /* pressure lasts no longer than this, unless it is found again */
-	uint64_t throttled_most; /* the same of throttling */
+	uint64_t throttled_most; /* throttling lasts no longer than this, unless it is found again */
 	uint64_t rude_most; /* and of that */
 	double ticks_per_ns;
 	uint32_t repair_ns;
@@ -139,13 +138,7 @@ static inline bool gsync_goes_on(const uint64_t *until, uint64_t most)
 }
 
 /* Others take the CPUs that this process wants: an awake waiter waits in vain more often than not. */
-static inline bool gsync_is_pressed(const struct gsync_tuning *tuning)
-{
-	return gsync_goes_on(&gsync_live.pressed_until, tuning->pressed_most);
-}
-
-/* The same for who has no tuning at hand. */
-static inline bool gsync_seems_pressed(void)
+static inline bool gsync_is_pressed(void)
 {
 	return gsync_goes_on(&gsync_live.pressed_until, 2 * __atomic_load_n(&gsync_live.look_interval, __ATOMIC_RELAXED));
 }

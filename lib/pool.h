@@ -241,7 +241,7 @@ int gsync_pool_refuses(const gsync_pool_t *pool);
 /* How long whoever waits for the pool spins. */
 static inline uint64_t gsync_pool_patience(const struct gsync_tuning *tuning)
 {
-	return gsync_is_pressed(tuning) ? tuning->pool / 3 : tuning->pool;
+	return gsync_is_pressed() ? tuning->pool / 3 : tuning->pool;
 }
 
 /* ---- crew.c */

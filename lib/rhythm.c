@@ -129,7 +129,7 @@ static void be_punctual(struct gsync_rhythm *rhythm, const struct gsync_tuning *
 bool gsync_rhythm_lie_down(struct gsync_rhythm *rhythm, struct timespec *alarm)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	bool expecting = rhythm->expecting && !gsync_is_pressed(&tuning) && !gsync_is_throttled(&tuning);
+	bool expecting = rhythm->expecting && !gsync_is_pressed() && !gsync_is_throttled(&tuning);
 	uint64_t wait;
 
 	rhythm->rested = true;

@@ -287,7 +287,7 @@ static bool is_to_read_clock(void)
 static bool spin(gsync_lockword_t *lock, struct waiter *self)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	bool pressed = gsync_is_pressed(&tuning);
+	bool pressed = gsync_is_pressed();
 	/* What others do with a CPU that they are given may take longer than a deadline allows. */
 	bool yields = !pressed || (!self->timed && !gsync_others_are_rude(&tuning));
 	struct gsync_spin spin;
@@ -524,7 +524,7 @@ static bool take_at_once(gsync_lockword_t *lock)
 	bool bare = (first & GSYNC_BARE_LOOKS) != 0;
 
 	waits++;
-	if (is_to_read_clock() || gsync_seems_pressed())
+	if (is_to_read_clock() || gsync_is_pressed())
 		return false;
 	for (uint32_t looks = first & ~GSYNC_BARE_LOOKS; looks > 0; looks--) {
 		uint32_t seen;
@@ -588,7 +588,7 @@ static void wake(gsync_lockword_t *lock, bool shared)
 	const struct gsync_tuning tuning = gsync_tuning();
 	int count = 1;
 
-	if (gsync_is_pressed(&tuning) && !gsync_is_throttled(&tuning)) {
+	if (gsync_is_pressed() && !gsync_is_throttled(&tuning)) {
 		uint32_t here = channel_here();
 
 		if (here == GSYNC_ANYBODY || gsync_futex_wake(&lock->word, 1, ~here, shared) == 0)

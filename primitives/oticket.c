@@ -202,12 +202,12 @@ static uint64_t budget_in_crowd(gsync_oticket_t *lock, const struct gsync_tuning
 {
 	if (self->stays_up)
 		return section(lock) + tuning->near;
-	return soon(tuning, section(lock)) > 0 || gsync_is_pressed(tuning) ? 0 : budget(tuning, self);
+	return soon(tuning, section(lock)) > 0 || gsync_is_pressed() ? 0 : budget(tuning, self);
 }
 
 static bool may_stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
 {
-	return self->places <= soon(tuning, section(lock)) && !gsync_is_pressed(tuning) && !is_preceded(lock, tuning, self);
+	return self->places <= soon(tuning, section(lock)) && !gsync_is_pressed() && !is_preceded(lock, tuning, self);
 }
 
 /* Looks how far the turn is. Each time the queue moves, patience is renewed. */
@@ -441,7 +441,7 @@ struct departure {
 /* Sections lasted LATELY so long. */
 static void plan(struct departure *left, const struct gsync_tuning *tuning, uint64_t lately)
 {
-	uint32_t near_ones = gsync_is_pressed(tuning) ? 0 : soon(tuning, lately);
+	uint32_t near_ones = gsync_is_pressed() ? 0 : soon(tuning, lately);
 
 	left->was_crowd = left->was_crowd && near_ones > 0;
 	left->long_sections = lately > 2 * switch_ticks(tuning);

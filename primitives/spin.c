@@ -104,7 +104,7 @@ bool gsync_spin_yield(void)
 	const struct gsync_tuning tuning = gsync_tuning();
 	uint64_t now;
 
-	if (gsync_is_pressed(&tuning))
+	if (gsync_is_pressed())
 		return false;
 	now = gsync_ticks();
 	return yield_to_own(&tuning, &now);
@@ -140,7 +140,7 @@ void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most)
 
 	gsync_spin_read_clock(spin);
 	before = spin->now;
-	if (gsync_is_pressed(&tuning))
+	if (gsync_is_pressed())
 		yield_to_others(&tuning, &spin->now);
 	else
 		yield_to_own(&tuning, &spin->now);

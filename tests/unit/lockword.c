@@ -419,7 +419,7 @@ static bool release_wakes_one_here_and_one_elsewhere(long ms)
 		threads[i] = test_thread(sleep_once, &sleepers[i]);
 		test_sleep_ms(ms);
 	}
-	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() + gsync_tuning().pressed_most / 2, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() + gsync_live.look_interval, __ATOMIC_RELAXED);
 	gsync_spinlock_unlock(&lock);
 	__atomic_store_n(&gsync_live.pressed_until, 0u, __ATOMIC_RELAXED);
 	while (!(is_up(&sleepers[HERE_FIRST]) && is_up(&sleepers[ELSEWHERE])) && !test_has_passed(&late))
@@ -613,7 +613,7 @@ static void under_pressure_no_first_looks_hold_up_a_sleep(void **state)
 	set_threshold("spin_ns", 0);
 	set_threshold("look_ns", 1000000000);
 	look_for_seconds();
-	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() + gsync_tuning().pressed_most, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() + gsync_live.look_interval, __ATOMIC_RELAXED);
 	gsync_spinlock_lock(&lock);
 	waiter = test_thread(pass_once_spinlock, &lock);
 	test_until_set(&lock.lock.word, SLEEPERS);

@@ -88,7 +88,7 @@ static void make_room_beside_others(const struct gsync_tuning *tuning)
 	struct gsync_spin spin;
 
 	gsync_spin_start(&spin, tuning->spin, tuning->pauses);
-	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() + tuning->pressed_most, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() + gsync_live.look_interval, __ATOMIC_RELAXED);
 	gsync_spin_make_room(&spin, UINT64_MAX);
 }
 
@@ -99,6 +99,7 @@ static int yield_until_the_hog_has_run(void)
 	uint64_t slice = (uint64_t)(GSYNC_LONG_SLICE_NS * tuning.ticks_per_ns);
 	uint64_t counted = 0;
 
+	__atomic_store_n(&gsync_live.look_interval, 1000000000u, __ATOMIC_RELAXED); /* without one there is no pressure */
 	while (counted == 0) {
 		uint64_t before = gsync_ticks();
 		bool is_long;

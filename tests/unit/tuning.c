@@ -399,18 +399,16 @@ static void the_first_wait_of_many_threads_keeps_errno(void **state)
 
 static void pressure_expires(void **state)
 {
-	const struct gsync_tuning tuning = gsync_tuning();
-
 	(void)state;
-	gsync_live.pressed_until = gsync_ticks() + tuning.pressed_most - 1;
-	assert_true(gsync_is_pressed(&tuning));
+	gsync_live.pressed_until = gsync_ticks() + gsync_live.look_interval;
+	assert_true(gsync_is_pressed());
 	gsync_live.pressed_until = gsync_ticks();
-	assert_false(gsync_is_pressed(&tuning));
+	assert_false(gsync_is_pressed());
 	/* Left over from before the clock was set back. */
-	gsync_live.pressed_until = gsync_ticks() + 10 * tuning.pressed_most;
-	assert_false(gsync_is_pressed(&tuning));
+	gsync_live.pressed_until = gsync_ticks() + 10 * gsync_live.look_interval;
+	assert_false(gsync_is_pressed());
 	gsync_live.pressed_until = 0;
-	assert_false(gsync_is_pressed(&tuning));
+	assert_false(gsync_is_pressed());
 }
 
 /* A reader cannot wait for itself: a handler that interrupts one publishes nothing that needs a grace period. */
