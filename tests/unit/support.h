@@ -24,6 +24,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "detect/clock.h"
+
 #if defined(__SANITIZE_THREAD__)
 #define UNDER_TSAN true
 #elif defined(__has_feature)
@@ -80,7 +82,7 @@ static inline uint64_t test_cpu_ns(pthread_t thread)
 
 	assert_int_equal(pthread_getcpuclockid(thread, &clock), 0);
 	assert_int_equal(clock_gettime(clock, &used), 0);
-	return (uint64_t)used.tv_sec * 1000000000u + (uint64_t)used.tv_nsec;
+	return gsync_timespec_ns(&used);
 }
 
 static inline void test_join(pthread_t thread)
