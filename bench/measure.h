@@ -3,8 +3,9 @@
  * One window: so many threads on one lock, or one barrier, for so long; or of a
  * runtime's parallel regions, of which forkjoin.h tells.
  *
- * Threads gather, warm up for BENCH_WARM_UP_NS, are counted at the beginning
- * and at the end of the window, and leave. CPU time is the threads', switches are
+ * Threads gather, warm up for BENCH_WARM_UP_NS or until each has had its first turn,
+ * but no longer than BENCH_WARM_UP_MOST_NS, are counted at the beginning and at the
+ * end of the window, and leave. CPU time is the threads', switches are
  * those of this process. Waits are timed at every acquisition where that costs little
  * (a critical section of 500 ns or more, or a lock that is slow anyway), else
  * at each sixteenth. A timeline is filled by the measurer, which sleeps between
@@ -27,6 +28,7 @@
 #include "bench/timeline.h"
 
 #define BENCH_WARM_UP_NS 20000000u
+#define BENCH_WARM_UP_MOST_NS 500000000u
 #define BENCH_THREADS_MAX 4096u
 
 struct bench_job {

@@ -14,6 +14,7 @@
 #define CS_TIMED_ALWAYS_NS 500u
 #define PERIOD_TIMED_ALWAYS_NS 5000u /* two looks at the clock are less than a hundredth of this */
 #define LOOK_NS 250000000u
+#define WARM_LOOK_NS 5000000u
 #define PATIENCE_NS (60ull * NS_PER_S)
 
 volatile sig_atomic_t bench_interrupt;
@@ -49,12 +50,13 @@ struct bench_stage *bench_stage_new(const struct bench_job *job, struct bench_er
 	stage->think_steps = bench_burn_steps(job->think_ns);
 	stage->threads = job->threads;
 	stage->reports_serial = job->barrier != NULL && job->barrier->reports_serial;
-	pthread_mutex_init(&stage->gate, NULL);
-	pthread_cond_init(&stage->all_gathered, NULL);
-	pthread_cond_init(&stage->opened, NULL);
+	sem_init(&stage->arrivals, 0, 0);
+	sem_init(&stage->permits, 0, 0);
+	sem_init(&stage->departures, 0, 0);
+	pthread_mutex_init(&stage->rest, NULL);
+	pthread_cond_init(&stage->more_rest, NULL);
 	for (unsigned i = 0; i < job->threads; i++)
 		pthread_cond_init(&stage->workers[i].called, NULL);
-	stage->expected = job->threads;
 	return stage;
 }
 
@@ -66,9 +68,11 @@ void bench_stage_free(struct bench_stage *stage, const struct bench_job *job)
 		job->barrier->destroy(&stage->object);
 	for (unsigned i = 0; i < job->threads; i++)
 		pthread_cond_destroy(&stage->workers[i].called);
-	pthread_cond_destroy(&stage->opened);
-	pthread_cond_destroy(&stage->all_gathered);
-	pthread_mutex_destroy(&stage->gate);
+	pthread_cond_destroy(&stage->more_rest);
+	pthread_mutex_destroy(&stage->rest);
+	sem_destroy(&stage->departures);
+	sem_destroy(&stage->permits);
+	sem_destroy(&stage->arrivals);
 	munmap(stage, stage_bytes(job->threads));
 }
 
@@ -92,31 +96,34 @@ static bool is_called_again(struct bench_worker *worker)
 
 	if (worker->orders == &stage->phase)
 		return false;
-	pthread_mutex_lock(&stage->gate);
+	pthread_mutex_lock(&stage->rest);
 	__atomic_add_fetch(&stage->resting, 1, __ATOMIC_RELAXED);
-	pthread_cond_signal(&stage->all_gathered);
+	pthread_cond_signal(&stage->more_rest);
 	while (is_called_off(worker) && !is_over(stage))
-		pthread_cond_wait(&worker->called, &stage->gate);
+		pthread_cond_wait(&worker->called, &stage->rest);
 	__atomic_sub_fetch(&stage->resting, 1, __ATOMIC_RELAXED);
 	over = is_over(stage);
-	pthread_mutex_unlock(&stage->gate);
+	pthread_mutex_unlock(&stage->rest);
 	return !over;
+}
+
+static void await(sem_t *semaphore, unsigned times)
+{
+	while (times > 0)
+		if (sem_wait(semaphore) == 0) /* else a signal came */
+			times--;
 }
 
 static void *worker_main(void *argument)
 {
 	struct bench_worker *worker = argument;
 	struct bench_stage *stage = worker->stage;
-	bool called_off;
 
-	pthread_mutex_lock(&stage->gate);
-	if (++stage->gathered == stage->expected)
-		pthread_cond_signal(&stage->all_gathered);
-	while (!stage->open)
-		pthread_cond_wait(&stage->opened, &stage->gate);
-	called_off = stage->expected < stage->threads;
-	pthread_mutex_unlock(&stage->gate);
-	if (called_off)
+	memset(&worker->waits, 0, sizeof(worker->waits)); /* only the window writes there: its pages are to be there before */
+	sem_post(&stage->arrivals);
+	await(&stage->permits, 1);
+	sem_post(&stage->departures);
+	if (stage->expected < stage->threads)
 		return NULL;
 	do
 		worker->run(worker);
@@ -124,16 +131,17 @@ static void *worker_main(void *argument)
 	return NULL;
 }
 
-/* Lets the threads that exist run, or, when those are fewer than planned, leave. */
+/*
+ * Lets the threads that exist run, or, when those are fewer than planned, leave. Returns when the last has gone: where
+ * CPUs are few that is long after the first, which until then may have the lock to itself.
+ */
 static void open_gate(struct bench_stage *stage, unsigned existing)
 {
-	pthread_mutex_lock(&stage->gate);
+	await(&stage->arrivals, existing);
 	stage->expected = existing;
-	while (stage->gathered < existing)
-		pthread_cond_wait(&stage->all_gathered, &stage->gate);
-	stage->open = true;
-	pthread_cond_broadcast(&stage->opened);
-	pthread_mutex_unlock(&stage->gate);
+	for (unsigned i = 0; i < existing; i++)
+		sem_post(&stage->permits);
+	await(&stage->departures, existing);
 }
 
 static int create_one(const struct bench_job *job, struct bench_worker *worker)
@@ -228,7 +236,7 @@ static void order(struct bench_worker *worker, enum bench_phase phase)
 	__atomic_store_n(&worker->order, (uint32_t)phase, __ATOMIC_RELAXED);
 }
 
-/* Whom it does not want, it calls off first; the gate is taken so that nobody misses the call who is about to sleep. */
+/* Whom it does not want, it calls off first; the mutex is taken so that nobody misses the call who is about to sleep. */
 void bench_stage_take_step(const struct bench_job *job, struct bench_stage *stage, size_t step)
 {
 	unsigned wanted = job->ramp->steps[step].threads;
@@ -236,12 +244,12 @@ void bench_stage_take_step(const struct bench_job *job, struct bench_stage *stag
 	for (unsigned i = wanted; i < job->threads; i++)
 		order(&stage->workers[i], BENCH_STOP);
 	pin_for_step(job, stage, step);
-	pthread_mutex_lock(&stage->gate);
+	pthread_mutex_lock(&stage->rest);
 	for (unsigned i = 0; i < wanted; i++) {
 		order(&stage->workers[i], BENCH_MEASURE);
 		pthread_cond_signal(&stage->workers[i].called);
 	}
-	pthread_mutex_unlock(&stage->gate);
+	pthread_mutex_unlock(&stage->rest);
 }
 
 static void time_every_wait_if_cheap(const struct bench_job *job, struct bench_stage *stage, uint64_t warm_up_ns)
@@ -256,10 +264,35 @@ static void time_every_wait_if_cheap(const struct bench_job *job, struct bench_s
 
 static void await_rest(struct bench_stage *stage, unsigned resting)
 {
-	pthread_mutex_lock(&stage->gate);
+	pthread_mutex_lock(&stage->rest);
 	while (stage->resting < resting)
-		pthread_cond_wait(&stage->all_gathered, &stage->gate);
-	pthread_mutex_unlock(&stage->gate);
+		pthread_cond_wait(&stage->more_rest, &stage->rest);
+	pthread_mutex_unlock(&stage->rest);
+}
+
+static bool all_have_worked(const struct bench_job *job, const struct bench_stage *stage)
+{
+	unsigned active = job->ramp != NULL ? job->ramp->steps[0].threads : job->threads;
+
+	for (unsigned i = 0; i < active; i++)
+		if (__atomic_load_n(&stage->workers[i].count, __ATOMIC_RELAXED) == 0)
+			return false;
+	return true;
+}
+
+/*
+ * A thread's first turn is unlike all others: pages are missing, in an emulated guest its code, too. Those that have
+ * theirs at the same time leave the lock to one alone.
+ */
+static void warm_up(const struct bench_job *job, const struct bench_stage *stage)
+{
+	uint64_t began = gsync_monotonic_ns(), now = began + BENCH_WARM_UP_NS;
+
+	bench_sleep_until(job, now);
+	while (!all_have_worked(job, stage) && now - began < BENCH_WARM_UP_MOST_NS && !bench_interrupt) {
+		now += WARM_LOOK_NS;
+		bench_sleep_until(job, now);
+	}
 }
 
 void bench_stage_begin(const struct bench_job *job, struct bench_stage *stage)
@@ -271,20 +304,20 @@ void bench_stage_begin(const struct bench_job *job, struct bench_stage *stage)
 	open_gate(stage, job->threads);
 	if (job->ramp != NULL)
 		await_rest(stage, job->threads - job->ramp->steps[0].threads);
-	bench_sleep_until(job, gsync_monotonic_ns() + BENCH_WARM_UP_NS);
+	warm_up(job, stage);
 	time_every_wait_if_cheap(job, stage, gsync_monotonic_ns() - opened);
 	__atomic_store_n(&stage->phase, (uint32_t)BENCH_MEASURE, __ATOMIC_RELAXED);
 }
 
 void bench_stage_end(const struct bench_job *job, struct bench_stage *stage)
 {
-	pthread_mutex_lock(&stage->gate);
+	pthread_mutex_lock(&stage->rest);
 	__atomic_store_n(&stage->phase, (uint32_t)BENCH_STOP, __ATOMIC_RELAXED);
 	for (unsigned i = 0; i < job->threads && job->ramp != NULL; i++) {
 		order(&stage->workers[i], BENCH_STOP);
 		pthread_cond_signal(&stage->workers[i].called);
 	}
-	pthread_mutex_unlock(&stage->gate);
+	pthread_mutex_unlock(&stage->rest);
 }
 
 /* ---- the end */

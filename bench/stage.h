@@ -2,9 +2,9 @@
 /*
  * Where a window takes place: the memory, the threads on it, and when they run.
  *
- * Threads gather at a gate, so that none runs before all exist. In a ramp each
+ * Threads gather at a gate, so that none runs before all exist, and nothing is recorded before all run. In a ramp each
  * has an order of its own; those that are called off leave the worker loop and
- * sleep at the gate until they are called again.
+ * sleep until they are called again.
  */
 #ifndef GUESTSYNC_BENCH_STAGE_H
 #define GUESTSYNC_BENCH_STAGE_H

@@ -11,6 +11,7 @@
 #define GUESTSYNC_BENCH_WORKER_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -66,14 +67,16 @@ struct bench_stage {
 	unsigned threads;
 	bool reports_serial;
 
-	/* where the threads gather before they start */
-	alignas(BENCH_LINE) pthread_mutex_t gate;
-	pthread_cond_t all_gathered; /* for the measurer; in a ramp also: one more rests */
-	pthread_cond_t opened;	     /* for the threads */
-	unsigned gathered;
-	unsigned expected;
-	unsigned resting; /* in a ramp: called off, and out of the loop */
-	bool open;
+	/* the gate where the threads gather before they start; semaphores, since none is to wait until others have had a CPU */
+	alignas(BENCH_LINE) sem_t arrivals;
+	sem_t permits;
+	sem_t departures;
+	unsigned expected; /* to pass it; written before the first permit */
+
+	/* in a ramp: those that are called off, and out of the loop */
+	pthread_mutex_t rest;
+	pthread_cond_t more_rest; /* for the measurer */
+	unsigned resting;
 
 	struct bench_object object;
 

@@ -275,6 +275,64 @@ static void the_ring_goes_round_in_order_and_lets_all_leave(void **state)
 	}
 }
 
+#define LATECOMERS 16 /* on one CPU: with a time slice each they take longer to begin than the warm-up */
+
+static unsigned have_had_a_turn;
+static bool was_early;
+
+static void keep_the_cpu(struct bench_worker *worker)
+{
+	uint32_t phase;
+
+	while ((phase = __atomic_load_n(&worker->stage->phase, __ATOMIC_RELAXED)) != BENCH_STOP)
+		if (phase == BENCH_MEASURE && __atomic_load_n(&have_had_a_turn, __ATOMIC_RELAXED) < LATECOMERS)
+			__atomic_store_n(&was_early, true, __ATOMIC_RELAXED);
+}
+
+static void have_a_turn_and_keep_the_cpu(struct bench_worker *worker)
+{
+	if (worker->index == 0)
+		test_sleep_ms(150);
+	__atomic_fetch_add(&have_had_a_turn, 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&worker->count, 1, __ATOMIC_RELAXED);
+	keep_the_cpu(worker);
+}
+
+static void measure_latecomers(void (*run)(struct bench_worker *worker))
+{
+	const struct bench_lock lock = { .name = "greed", .init = pretend, .destroy = pretend, .run = run };
+	struct bench_cpus cpus;
+	struct bench_job job = { .lock = &lock, .threads = LATECOMERS, .seconds = 0.01, .cpus = &cpus, .pin = true };
+	struct bench_sample sample;
+	struct bench_error error;
+	unsigned count;
+
+	assert_int_equal(bench_cpus_read(&cpus), 0);
+	count = cpus.count;
+	cpus.count = 1;
+	have_had_a_turn = 0;
+	was_early = false;
+	if (bench_measure(&job, &sample, &error) != 0)
+		fail_msg("%s", error.text);
+	cpus.count = count;
+	bench_cpus_free(&cpus);
+}
+
+static void no_window_begins_before_each_thread_has_had_a_turn(void **state)
+{
+	(void)state;
+	measure_latecomers(have_a_turn_and_keep_the_cpu);
+	assert_int_equal(have_had_a_turn, LATECOMERS);
+	assert_false(was_early);
+}
+
+static void but_in_the_end_it_begins(void **state)
+{
+	(void)state;
+	measure_latecomers(keep_the_cpu);
+	assert_true(was_early);
+}
+
 static int first_cpu;
 static unsigned astray;
 
@@ -1621,6 +1679,8 @@ int main(void)
 		cmocka_unit_test(every_lock_of_the_table_passes),
 		cmocka_unit_test(every_barrier_of_the_table_passes),
 		cmocka_unit_test(the_ring_goes_round_in_order_and_lets_all_leave),
+		cmocka_unit_test(no_window_begins_before_each_thread_has_had_a_turn),
+		cmocka_unit_test(but_in_the_end_it_begins),
 		cmocka_unit_test(a_bound_follows_its_lock_on_one_cpu),
 		cmocka_unit_test(a_thread_that_cannot_be_made_fails_and_hangs_nothing),
 		cmocka_unit_test(an_interrupted_measurement_says_so),
