@@ -28,7 +28,7 @@
 #include "bench/timeline.h"
 
 #define BENCH_WARM_UP_NS 20000000u
-#define BENCH_WARM_UP_MOST_NS 500000000u
+#define BENCH_WARM_UP_MOST_NS 100000000u
 #define BENCH_THREADS_MAX 4096u
 
 struct bench_job {

@@ -252,13 +252,19 @@ void bench_stage_take_step(const struct bench_job *job, struct bench_stage *stag
 	pthread_mutex_unlock(&stage->rest);
 }
 
-static void time_every_wait_if_cheap(const struct bench_job *job, struct bench_stage *stage, uint64_t warm_up_ns)
+/* In the first step, if it is a ramp. */
+static unsigned active(const struct bench_job *job)
 {
-	uint64_t done = bench_stage_progress(stage);
-	unsigned threads = job->ramp != NULL ? job->ramp->steps[0].threads : job->threads;
+	return job->ramp != NULL ? job->ramp->steps[0].threads : job->threads;
+}
+
+/* DONE within NS, by those who are active. */
+static void time_every_wait_if_cheap(const struct bench_job *job, struct bench_stage *stage, uint64_t done, uint64_t ns)
+{
+	unsigned threads = active(job);
 	uint64_t at_once = threads < job->cpus->count ? threads : job->cpus->count;
 
-	if (warm_up_ns * at_once >= done * PERIOD_TIMED_ALWAYS_NS)
+	if (ns * at_once >= done * PERIOD_TIMED_ALWAYS_NS)
 		__atomic_store_n(&stage->sample_mask, 0u, __ATOMIC_RELAXED);
 }
 
@@ -272,9 +278,7 @@ static void await_rest(struct bench_stage *stage, unsigned resting)
 
 static bool all_have_worked(const struct bench_job *job, const struct bench_stage *stage)
 {
-	unsigned active = job->ramp != NULL ? job->ramp->steps[0].threads : job->threads;
-
-	for (unsigned i = 0; i < active; i++)
+	for (unsigned i = 0; i < active(job); i++)
 		if (__atomic_load_n(&stage->workers[i].count, __ATOMIC_RELAXED) == 0)
 			return false;
 	return true;
@@ -282,30 +286,29 @@ static bool all_have_worked(const struct bench_job *job, const struct bench_stag
 
 /*
  * A thread's first turn is unlike all others: pages are missing, in an emulated guest its code, too. Those that have
- * theirs at the same time leave the lock to one alone.
+ * theirs at the same time leave the lock to one alone. Not for long: whom a lock starves tells something about the lock.
  */
-static void warm_up(const struct bench_job *job, const struct bench_stage *stage)
+static void warm_up(const struct bench_job *job, struct bench_stage *stage)
 {
 	uint64_t began = gsync_monotonic_ns(), now = began + BENCH_WARM_UP_NS;
+	uint64_t done = bench_stage_progress(stage);
 
 	bench_sleep_until(job, now);
 	while (!all_have_worked(job, stage) && now - began < BENCH_WARM_UP_MOST_NS && !bench_interrupt) {
 		now += WARM_LOOK_NS;
 		bench_sleep_until(job, now);
 	}
+	time_every_wait_if_cheap(job, stage, bench_stage_progress(stage) - done, gsync_monotonic_ns() - began);
 }
 
 void bench_stage_begin(const struct bench_job *job, struct bench_stage *stage)
 {
-	uint64_t opened = gsync_monotonic_ns();
-
 	if (job->ramp != NULL)
 		bench_stage_take_step(job, stage, 0);
 	open_gate(stage, job->threads);
 	if (job->ramp != NULL)
-		await_rest(stage, job->threads - job->ramp->steps[0].threads);
+		await_rest(stage, job->threads - active(job));
 	warm_up(job, stage);
-	time_every_wait_if_cheap(job, stage, gsync_monotonic_ns() - opened);
 	__atomic_store_n(&stage->phase, (uint32_t)BENCH_MEASURE, __ATOMIC_RELAXED);
 }
 

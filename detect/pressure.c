@@ -189,6 +189,48 @@ bool gsync_is_answered_between(const struct gsync_usage *before, const struct gs
 	       (!keeps_cpus(before, after) || gsync_yields_are_quick_between(before, after));
 }
 
+/*
+ * Much of what is left when others in this system have taken theirs: where the host took it, or a quota, or nobody, more
+ * threads may still get more.
+ */
+#define ONE_CPU_LEAST 0.75
+#define ONE_CPU_MOST 1.25
+#define FOREIGN_PERCENT 25
+#define LEFT_OVER_PERCENT 20 /* a tick of one of two CPUs within a look is 12 */
+
+static bool is_one_cpu(const struct gsync_usage *before, const struct gsync_usage *after, double ns)
+{
+	double own = since(before->own, after->own);
+	double all = all_between(before, after);
+
+	return own >= ONE_CPU_LEAST * ns && own <= ONE_CPU_MOST * ns &&
+	       others_between(before, after) * 100 >= all * FOREIGN_PERCENT &&
+	       since(before->idle, after->idle) * 100 <= all * LEFT_OVER_PERCENT &&
+	       since(before->switches, after->switches) > 0 && gsync_is_answered_between(before, after);
+}
+
+#define DOUBTS_MOST 2u
+
+enum gsync_others gsync_courtesy_others(struct gsync_courtesy *courtesy, const struct gsync_usage *before,
+					const struct gsync_usage *after, double ns)
+{
+	bool one_cpu = is_one_cpu(before, after, ns);
+	bool yielded = since(before->yields, after->yields) >= YIELDS_ENOUGH;
+
+	/* On a CPU that is left to us yields are quick, too, and few. */
+	if (courtesy->others == GSYNC_OTHERS_LEAVE_ONE) {
+		courtesy->doubts = one_cpu ? 0 : courtesy->doubts + 1;
+		if (courtesy->doubts >= DOUBTS_MOST)
+			courtesy->others = GSYNC_OTHERS_COMPETE;
+	} else if (gsync_yields_are_quick_between(before, after)) {
+		courtesy->others = GSYNC_OTHERS_USE_FORCE;
+	} else if (after->yields != before->yields) {
+		courtesy->others = yielded && one_cpu ? GSYNC_OTHERS_LEAVE_ONE : GSYNC_OTHERS_COMPETE;
+		courtesy->doubts = 0;
+	}
+	return courtesy->others;
+}
+
 #define RUDE_LOOKS 2u
 #define REFUSAL_NS 160000000u
 

@@ -45,6 +45,13 @@ uint32_t gsync_pressure_between(const struct gsync_usage *before, const struct g
 /* What this process got of all that was used, in percent. */
 uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsync_usage *after);
 
+/* What others do that take our CPUs. */
+enum gsync_others {
+	GSYNC_OTHERS_COMPETE,	/* or it is not known */
+	GSYNC_OTHERS_USE_FORCE, /* a yield lets none but our own threads run */
+	GSYNC_OTHERS_LEAVE_ONE, /* they answer our courtesy, and of all CPUs just about one is left to us */
+};
+
 /*
  * Whether to be courteous: to yield the CPU to others who want it. Two programs
  * that both do so, such as two copies of one, waste nothing by waiting awake and
@@ -56,6 +63,8 @@ uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsyn
 struct gsync_courtesy {
 	uint32_t rude_looks;
 	uint32_t refusal_ns; /* the last one */
+	enum gsync_others others;
+	uint32_t doubts; /* looks in a row in which they seemed to leave us no CPU any more: one may be chance */
 };
 
 #define GSYNC_REFUSAL_NS_MOST 4000000000u
@@ -72,6 +81,13 @@ bool gsync_yields_are_quick_between(const struct gsync_usage *before, const stru
  * it was taken from them, or did so by force.
  */
 bool gsync_is_answered_between(const struct gsync_usage *before, const struct gsync_usage *after);
+
+/*
+ * What those others do, by a look NS after the one before, and by what was thought of them. Few yields, or none, tell
+ * nothing new; but whether they still leave us a CPU is seen without.
+ */
+enum gsync_others gsync_courtesy_others(struct gsync_courtesy *courtesy, const struct gsync_usage *before,
+					const struct gsync_usage *after, double ns);
 
 /* ANSWERED: since the last look, during which this process yielded to others. For so long nobody should yield now. */
 uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, bool answered);

@@ -330,23 +330,36 @@ static void note_throttling(uint32_t percent, uint64_t now)
 		__atomic_store_n(&gsync_live.throttled_until, now + published->tuning.throttled_most, __ATOMIC_RELAXED);
 }
 
-/*
- * What was not tried since the last look cannot be judged. Where it is our own quota that
- * presses, whoever is given a CPU uses up what we are short of.
- */
-static void note_courtesy(const struct gsync_usage *fresh, uint64_t now)
+static void set_others(enum gsync_others others)
+{
+	courtesy.others = others;
+	__atomic_store_n(&gsync_live.others, (uint32_t)others, __ATOMIC_RELAXED);
+}
+
+/* Returns for how long, in ticks, nobody should yield now. Where nobody has, there is no answer to be judged. */
+static uint64_t judge_others(const struct gsync_usage *fresh, uint64_t now)
+{
+	double ns = (double)(now - usage_at) / gsync_ticks_per_ns(&conditions.calibration);
+
+	set_others(gsync_courtesy_others(&courtesy, &usage, fresh, ns));
+	if (fresh->yields == usage.yields)
+		return 0;
+	return in_ticks(gsync_courtesy_judge(&courtesy, gsync_is_answered_between(&usage, fresh)));
+}
+
+/* Where it is our own quota that presses, whoever is given a CPU uses up what we are short of. */
+static void note_others(const struct gsync_usage *fresh, uint64_t now)
 {
 	const struct gsync_tuning *tuning = &gsync_published()->tuning;
-	uint64_t refusal = 0;
+	bool throttled = gsync_is_throttled(tuning);
+	uint64_t refusal = throttled ? pressure_lasts() : 0;
 
 	if (gsync_others_are_rude(tuning))
 		return;
-	if (gsync_is_throttled(tuning)) {
-		refusal = pressure_lasts();
-	} else if (gsync_is_pressed() && fresh->yields != usage.yields) {
-		__atomic_store_n(&gsync_live.forced, gsync_yields_are_quick_between(&usage, fresh), __ATOMIC_RELAXED);
-		refusal = in_ticks(gsync_courtesy_judge(&courtesy, gsync_is_answered_between(&usage, fresh)));
-	}
+	if (!throttled && gsync_is_pressed())
+		refusal = judge_others(fresh, now);
+	if ((refusal != 0 || !gsync_is_pressed()) && courtesy.others == GSYNC_OTHERS_LEAVE_ONE)
+		set_others(GSYNC_OTHERS_COMPETE);
 	if (refusal != 0)
 		__atomic_store_n(&gsync_live.rude_until, now + refusal, __ATOMIC_RELAXED);
 }
@@ -380,7 +393,7 @@ static void read_pressure(void)
 	now = gsync_ticks();
 	if (usage_at != 0) {
 		note_throttling(gsync_throttling_between(&usage, &fresh), now);
-		note_courtesy(&fresh, now);
+		note_others(&fresh, now);
 		note_pressure(gsync_pressure_between(&usage, &fresh), usage_at, now);
 	}
 	usage = fresh;
@@ -537,9 +550,9 @@ static void after_fork_child(void)
 	__atomic_store_n(&plain_claim, 0, __ATOMIC_RELAXED);
 	/* A child's CPU time begins at 0, and the claimant may have been about to write it down. */
 	usage_at = 0;
-	courtesy = (struct gsync_courtesy){ 0, 0 };
+	courtesy = (struct gsync_courtesy){ 0 };
 	__atomic_store_n(&gsync_live.rude_until, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&gsync_live.forced, 0, __ATOMIC_RELAXED);
+	set_others(GSYNC_OTHERS_COMPETE);
 }
 
 /*

@@ -12,6 +12,7 @@
 #define GUESTSYNC_DETECT_TUNING_H
 
 #include "detect/clock.h"
+#include "detect/pressure.h"
 #include "detect/profile.h"
 
 #include <errno.h>
@@ -63,7 +64,7 @@ struct gsync_live {
 	uint64_t rude_until; /* the same: others take CPUs and would keep what a yield gives them, or our quota presses */
 	uint64_t window; /* of a trial (primitives/solo.c), in ticks; 0 = no trials */
 	uint32_t first_looks; /* of a wait for a lock word, before it needs anything else; with GSYNC_BARE_LOOKS */
-	uint32_t forced; /* 1 = others take CPUs by force, as far as the last look could tell that had yields to judge by */
+	uint32_t others; /* enum gsync_others, as of the last looks under pressure */
 	/* Written by waiters: a line of its own. */
 	_Alignas(64) uint64_t yields; /* to others, so far; a race on these two loses a hint */
 	uint64_t long_yields; /* those that came back so late that one of them may have had a time slice */
@@ -149,10 +150,10 @@ static inline bool gsync_others_are_rude(const struct gsync_tuning *tuning)
 	return gsync_goes_on(&gsync_live.rude_until, tuning->rude_most);
 }
 
-/* Where there is pressure: whether others take CPUs by force. Then a yield lets none but our own threads run. */
-static inline bool gsync_others_use_force(void)
+/* Where there is pressure. */
+static inline enum gsync_others gsync_others(void)
 {
-	return __atomic_load_n(&gsync_live.forced, __ATOMIC_RELAXED) != 0;
+	return (enum gsync_others)__atomic_load_n(&gsync_live.others, __ATOMIC_RELAXED);
 }
 
 /* This process uses up its quotas: what it does costs not time but CPU time. */

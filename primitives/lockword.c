@@ -192,7 +192,7 @@ static uint64_t pressed_patience(const struct gsync_tuning *tuning)
 	return learned < tuning->pressed_spin ? learned : tuning->pressed_spin;
 }
 
-#define PATIENCES_PER_SPIN 4 /* in a turn: it need not see more than a few critical sections as short as solo's are */
+#define PATIENCES_PER_SPIN 4 /* in a turn: a few of the critical sections that solo is for, or a part of one; it comes again */
 
 /* Who was woken for a hand-over, H, is to wait for it. */
 static uint64_t patience(gsync_lockword_t *lock, const struct gsync_tuning *tuning, const struct waiter *self, bool pressed)
@@ -255,7 +255,7 @@ static uint64_t a_while(const struct gsync_tuning *tuning, bool pressed)
 {
 	if (!pressed)
 		return tuning->spin / WHILES_PER_PATIENCE;
-	return gsync_others_use_force() ? tuning->spin_floor : tuning->spin_floor / WHILES_PER_FLOOR;
+	return gsync_others() == GSYNC_OTHERS_USE_FORCE ? tuning->spin_floor : tuning->spin_floor / WHILES_PER_FLOOR;
 }
 
 static bool should_make_room(const struct gsync_spin *spin, const struct gsync_tuning *tuning, bool pressed)

@@ -7,18 +7,29 @@
  *
  * Windows are counted in releases, of which every one passes through here while
  * the lock is MEASURED. That slows both ways down alike.
+ *
+ * Where others leave us one CPU there is nothing to be tried: one that is alone with
+ * its lock uses all of it, as a rule, and whoever is awake besides takes turns with it,
+ * at the price of a switch each. There a lock need not be as hot, either: time slices
+ * would cut windows to pieces, and switches matter in longer sections, too.
  */
 #include "primitives/solo.h"
 
 #include "detect/process.h"
 #include "primitives/spin.h"
 
-#define HOT 24u /* contended acquisitions that are told here, within half a window: then a lock is worth a trial */
+#define HOT 24u /* contended acquisitions that are told here, within half a window: then a lock is worth it */
 #define INTERVAL_MIN 50u /* windows between two trials; longer each time that nothing changes */
 #define INTERVAL_MAX 8000u
 #define TOO_LONG 8u /* windows: the threads were off their CPUs, or did something else */
 #define TOO_LONG_MOST 3u /* of these in a row: there is no telling whether solo is still right */
 #define IDLE_MOST 6u /* turns in a row that came in vain */
+
+/* Where one CPU is left; sections may be longer there, and the lock free for longer between two. */
+#define LEFT_HOT 4u /* windows for as many */
+#define LEFT_IDLE 24u
+#define LEFT_REST 400u /* windows; without, what has just ended would begin again at once */
+
 #define WORSE_PERCENT 4u /* than turns it may be, for so much less of the CPUs */
 #define CROWD_WAITS 4u /* in a window of turns: with fewer there is nothing to be judged */
 #define LONELY_MOST 3u /* of such trials in a row: solo makes the few wait who come, for nothing */
@@ -125,8 +136,13 @@ static void claim(struct trial *trial, gsync_lockword_t *lock, uint64_t now, uin
 	trial->interval = INTERVAL_MIN;
 }
 
-/* Whether so many had to wait for so short a time that the cost of a hand-over matters. */
-static bool is_hot(struct trial *trial, uint64_t now, uint64_t window)
+static bool one_cpu_is_left(void)
+{
+	return gsync_others() == GSYNC_OTHERS_LEAVE_ONE && gsync_is_pressed();
+}
+
+/* Whether so many had to wait within TIME, each for so short, that the cost of a hand-over matters. */
+static bool is_hot(struct trial *trial, uint64_t now, uint64_t time, uint64_t window)
 {
 	bool hot;
 
@@ -134,29 +150,46 @@ static bool is_hot(struct trial *trial, uint64_t now, uint64_t window)
 		trial->began = now;
 	if (++trial->count < HOT)
 		return false;
-	hot = now - trial->began < window / 2;
+	hot = now - trial->began < time;
 	trial->count = 0;
 	if (!hot)
 		__atomic_store_n(&trial->next, now + INTERVAL_MIN / 2 * window, __ATOMIC_RELAXED);
 	return hot;
 }
 
-static void consider(struct trial *trial, gsync_lockword_t *lock, enum gsync_turn turn, uint64_t now, uint64_t window)
+/* Whether it is too early for another trial; where one CPU is left, what trials said before does not count for long. */
+static bool rests(const struct trial *trial, bool one_cpu, uint64_t now, uint64_t window)
+{
+	return gsync_lies_ahead(__atomic_load_n(&trial->next, __ATOMIC_RELAXED), now,
+				(one_cpu ? LEFT_REST : INTERVAL_MAX) * window);
+}
+
+/* Where one CPU is left. IN_VAIN: turns of others came in vain, or not at all. */
+static void consider_alone(struct trial *trial, gsync_lockword_t *lock, bool in_vain, uint64_t now, uint64_t window)
+{
+	if (in_vain)
+		decide(trial, lock, false, LEFT_REST, now, window);
+	else if (trial->solo)
+		__atomic_store_n(&trial->next, now + INTERVAL_MIN * window, __ATOMIC_RELAXED);
+	else if (!rests(trial, true, now, window) && is_hot(trial, now, LEFT_HOT * window, window))
+		decide(trial, lock, true, INTERVAL_MIN, now, window);
+}
+
+static void consider(struct trial *trial, gsync_lockword_t *lock, enum gsync_turn turn, bool one_cpu, uint64_t now,
+		     uint64_t window)
 {
 	uint32_t word = look(lock);
+	/* A waiter has ended solo, this is a new lock at the address of an old one, or A came as a waiter ended a trial. */
+	bool overruled = trial->solo != ((word & GSYNC_SOLO) != 0);
 
 	if ((word & GSYNC_MEASURED) != 0)
 		return;
-	/* A waiter has ended solo, this is a new lock at the address of an old one, or A came as a waiter ended a trial. */
-	if (trial->solo != ((word & GSYNC_SOLO) != 0)) {
+	trial->idle = turn == GSYNC_TURN_IDLE && !overruled ? (uint8_t)(trial->idle + 1) : 0;
+	if (one_cpu) {
+		consider_alone(trial, lock, overruled || trial->idle >= LEFT_IDLE, now, window);
+	} else if (overruled || trial->idle >= IDLE_MOST) {
 		claim(trial, lock, now, window);
-		return;
-	}
-	trial->idle = turn == GSYNC_TURN_IDLE ? (uint8_t)(trial->idle + 1) : 0;
-	if (trial->idle == IDLE_MOST) {
-		claim(trial, lock, now, window);
-	} else if (!gsync_lies_ahead(trial->next, now, INTERVAL_MAX * window) &&
-		   (trial->solo || is_hot(trial, now, window))) {
+	} else if (!rests(trial, false, now, window) && (trial->solo || is_hot(trial, now, window / 2, window))) {
 		begin_window(trial, now, SETTLE);
 		set(lock, GSYNC_MEASURED);
 	}
@@ -165,7 +198,7 @@ static void consider(struct trial *trial, gsync_lockword_t *lock, enum gsync_tur
 /* Whether a trial of the lock whose entry this is, or its outcome, may be dropped for another's. */
 static bool is_old(const struct trial *trial, uint64_t now, uint64_t window)
 {
-	return !gsync_lies_ahead(trial->next, now, INTERVAL_MAX * window) && (int64_t)(now - trial->began) > (int64_t)(TOO_LONG * window);
+	return !rests(trial, false, now, window) && (int64_t)(now - trial->began) > (int64_t)(TOO_LONG * window);
 }
 
 void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn turn)
@@ -174,6 +207,7 @@ void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn tur
 	struct trial *trial = of(lock);
 	bool own = __atomic_load_n(&trial->lock, __ATOMIC_RELAXED) == lock;
 	uint32_t word = look(lock);
+	bool one_cpu;
 
 	if (own && (word & (GSYNC_SOLO | GSYNC_MEASURED)) == GSYNC_MEASURED)
 		__atomic_store_n(&trial->waits, __atomic_load_n(&trial->waits, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
@@ -183,13 +217,13 @@ void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn tur
 		return;
 	if (now == 0)
 		now = gsync_ticks();
+	one_cpu = one_cpu_is_left();
 	/* Read without the entry: a value that is another lock's, or torn, only shifts a trial. */
-	if ((word & (GSYNC_SOLO | GSYNC_MEASURED)) == 0 &&
-	    gsync_lies_ahead(__atomic_load_n(&trial->next, __ATOMIC_RELAXED), now, INTERVAL_MAX * window))
+	if ((word & (GSYNC_SOLO | GSYNC_MEASURED)) == 0 && rests(trial, one_cpu, now, window))
 		return;
 	trial = enter(lock);
 	if (trial && trial->lock == lock) {
-		consider(trial, lock, turn, now, window);
+		consider(trial, lock, turn, one_cpu, now, window);
 	} else if (trial && is_old(trial, now, window)) {
 		claim(trial, lock, now, window);
 	} else if (trial || turn == GSYNC_TURN_IDLE) {

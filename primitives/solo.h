@@ -4,7 +4,8 @@
  * now and then another takes its place. Where a thread comes back to its lock
  * sooner than the lock's cache line would get to another CPU, this gets more done
  * than taking turns, on one CPU instead of several. Whether it does is found out
- * by trial: each hot lock is measured in both ways, in short windows, again and again.
+ * by trial: each hot lock is measured in both ways, in short windows, again and again;
+ * but where there is one CPU only, since others have the rest, it is so.
  *
  * The verdict is a bit of the lock word; what it rests on is kept in a small
  * table by address. Two locks that fall on one entry drive each other out of it,

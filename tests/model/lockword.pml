@@ -252,6 +252,7 @@ inline solo_waited()
 	:: atomic { TOUCH; word = word | M }
 	:: atomic { TOUCH; word = word & ~A }
 	:: atomic { TOUCH; word = word & ~M }; atomic { TOUCH; word = word & ~A }
+	:: atomic { TOUCH; word = word & ~M }; atomic { TOUCH; word = word | A }
 	fi
 #else
 	skip

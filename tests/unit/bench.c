@@ -275,7 +275,7 @@ static void the_ring_goes_round_in_order_and_lets_all_leave(void **state)
 	}
 }
 
-#define LATECOMERS 16 /* on one CPU: with a time slice each they take longer to begin than the warm-up */
+#define LATECOMERS 4 /* on one CPU */
 
 static unsigned have_had_a_turn;
 static bool was_early;
@@ -292,7 +292,7 @@ static void keep_the_cpu(struct bench_worker *worker)
 static void have_a_turn_and_keep_the_cpu(struct bench_worker *worker)
 {
 	if (worker->index == 0)
-		test_sleep_ms(150);
+		test_sleep_ms(40);
 	__atomic_fetch_add(&have_had_a_turn, 1, __ATOMIC_RELAXED);
 	__atomic_store_n(&worker->count, 1, __ATOMIC_RELAXED);
 	keep_the_cpu(worker);

@@ -280,6 +280,67 @@ static void who_takes_cpus_by_force_has_nothing_of_a_yield(void **state)
 	assert_false(gsync_is_answered_between(&so_far, &after));
 }
 
+/* One look of 40 ms, in which we yielded so often. */
+static enum gsync_others look(struct gsync_courtesy *courtesy, struct gsync_usage after, uint64_t yields, uint64_t long_yields)
+{
+	after.yields += yields;
+	after.long_yields += long_yields;
+	return gsync_courtesy_others(courtesy, &so_far, &after, 40.0 * MS);
+}
+
+static void who_answers_leaves_us_a_cpu_if_that_is_what_we_get(void **state)
+{
+	struct gsync_usage half = after_work(42, 42, 37, 37), most = after_work(55, 25, 37, 37);
+	struct gsync_usage some = after_work(20, 20, 37, 37), stolen = after_work(42, 0, 37, 37), idle = half;
+	struct gsync_usage unknown = half, hogs = after_work(42, 42, 1850, 17);
+	struct gsync_courtesy courtesy = { 0 };
+
+	(void)state;
+	stolen.stolen += 42 * MS;
+	idle.idle += 25 * MS;
+	unknown.switches = so_far.switches;
+	assert_int_equal(look(&courtesy, most, 500, 400), GSYNC_OTHERS_COMPETE);
+	assert_int_equal(look(&courtesy, some, 500, 400), GSYNC_OTHERS_COMPETE);
+	assert_int_equal(look(&courtesy, stolen, 500, 400), GSYNC_OTHERS_COMPETE);
+	assert_int_equal(look(&courtesy, idle, 500, 400), GSYNC_OTHERS_COMPETE);
+	assert_int_equal(look(&courtesy, unknown, 500, 400), GSYNC_OTHERS_COMPETE);
+	assert_int_equal(look(&courtesy, hogs, 500, 400), GSYNC_OTHERS_COMPETE);
+	/* Few yields or none tell nothing. */
+	assert_int_equal(look(&courtesy, half, 0, 0), GSYNC_OTHERS_COMPETE);
+	assert_int_equal(look(&courtesy, half, 15, 15), GSYNC_OTHERS_COMPETE);
+	assert_int_equal(look(&courtesy, half, 500, 400), GSYNC_OTHERS_LEAVE_ONE);
+}
+
+static void one_look_in_doubt_is_chance(void **state)
+{
+	struct gsync_usage half = after_work(42, 42, 37, 37), little = after_work(25, 55, 37, 37);
+	struct gsync_courtesy courtesy = { 0 };
+
+	(void)state;
+	assert_int_equal(look(&courtesy, half, 500, 400), GSYNC_OTHERS_LEAVE_ONE);
+	for (int i = 0; i < 5; i++) {
+		assert_int_equal(look(&courtesy, little, 0, 0), GSYNC_OTHERS_LEAVE_ONE);
+		assert_int_equal(look(&courtesy, half, 0, 0), GSYNC_OTHERS_LEAVE_ONE);
+	}
+	assert_int_equal(look(&courtesy, little, 0, 0), GSYNC_OTHERS_LEAVE_ONE);
+	assert_int_equal(look(&courtesy, little, 0, 0), GSYNC_OTHERS_COMPETE);
+	/* And it begins anew. */
+	assert_int_equal(look(&courtesy, half, 500, 400), GSYNC_OTHERS_LEAVE_ONE);
+	assert_int_equal(look(&courtesy, little, 0, 0), GSYNC_OTHERS_LEAVE_ONE);
+}
+
+static void quick_yields_are_a_sign_of_force_but_on_a_cpu_that_is_left_to_us(void **state)
+{
+	struct gsync_usage half = after_work(42, 42, 37, 37);
+	struct gsync_courtesy courtesy = { 0 };
+
+	(void)state;
+	assert_int_equal(look(&courtesy, half, 500, 10), GSYNC_OTHERS_USE_FORCE);
+	assert_int_equal(look(&courtesy, half, 0, 0), GSYNC_OTHERS_USE_FORCE);
+	assert_int_equal(look(&courtesy, half, 500, 400), GSYNC_OTHERS_LEAVE_ONE);
+	assert_int_equal(look(&courtesy, half, 500, 10), GSYNC_OTHERS_LEAVE_ONE);
+}
+
 static void few_yields_or_none_tell_nothing(void **state)
 {
 	struct gsync_usage before = { .yields = 9, .long_yields = 9 };
@@ -311,7 +372,7 @@ static void switches_are_counted_where_the_text_goes_so_far(void **state)
 
 static void who_never_yields_is_met_with_less_and_less_courtesy(void **state)
 {
-	struct gsync_courtesy courtesy = { 0, 0 };
+	struct gsync_courtesy courtesy = { 0 };
 	uint32_t before = 0;
 
 	(void)state;
@@ -329,7 +390,7 @@ static void who_never_yields_is_met_with_less_and_less_courtesy(void **state)
 
 static void courtesy_that_is_answered_goes_on(void **state)
 {
-	struct gsync_courtesy courtesy = { 0, 0 };
+	struct gsync_courtesy courtesy = { 0 };
 	uint32_t first;
 
 	(void)state;
@@ -386,6 +447,9 @@ int main(void)
 		cmocka_unit_test(a_share_is_of_what_was_used),
 		cmocka_unit_test(who_keeps_a_cpu_until_it_is_taken_away_does_not_answer),
 		cmocka_unit_test(who_takes_cpus_by_force_has_nothing_of_a_yield),
+		cmocka_unit_test(who_answers_leaves_us_a_cpu_if_that_is_what_we_get),
+		cmocka_unit_test(one_look_in_doubt_is_chance),
+		cmocka_unit_test(quick_yields_are_a_sign_of_force_but_on_a_cpu_that_is_left_to_us),
 		cmocka_unit_test(few_yields_or_none_tell_nothing),
 		cmocka_unit_test(switches_are_counted_where_the_text_goes_so_far),
 		cmocka_unit_test(who_never_yields_is_met_with_less_and_less_courtesy),

@@ -21,11 +21,36 @@ static int set_up(void **state)
 	return 0;
 }
 
+static void set_others(enum gsync_others others)
+{
+	gsync_live.others = (uint32_t)others;
+	gsync_live.look_interval = UINT64_MAX / 4;
+	gsync_live.pressed_until = gsync_ticks() + UINT64_MAX / 4;
+}
+
 static int tear_down(void **state)
 {
 	(void)state;
 	__atomic_store_n(&gsync_live.window, 0, __ATOMIC_RELAXED);
+	gsync_live.pressed_until = gsync_live.look_interval = 0;
+	gsync_live.others = GSYNC_OTHERS_COMPETE;
 	return 0;
+}
+
+/* Waiters come, one each GAP ticks, until there is a verdict or a trial. Returns the word. */
+static uint32_t wait_for_a_change(uint64_t gap, int patience_ms)
+{
+	struct timespec late = test_deadline(patience_ms);
+	uint32_t before = lock.word;
+
+	while (lock.word == before && !test_has_passed(&late)) {
+		uint64_t start = gsync_ticks();
+
+		gsync_solo_waited(&lock, start, GSYNC_NO_TURN);
+		while (gsync_ticks() - start < gap)
+			;
+	}
+	return lock.word;
 }
 
 static void begin_a_trial(void)
@@ -158,6 +183,83 @@ static void where_nothing_is_measured_solo_ends(void **state)
 	assert_int_equal(lock.word, 0);
 }
 
+static void where_others_leave_one_cpu_it_begins_without_a_trial(void **state)
+{
+	(void)state;
+	set_others(GSYNC_OTHERS_LEAVE_ONE);
+	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO);
+}
+
+/* 24 of them take four windows: more than the half of one that a trial needs. */
+static void there_sections_may_be_long(void **state)
+{
+	(void)state;
+	set_others(GSYNC_OTHERS_COMPETE);
+	assert_int_equal(wait_for_a_change(WINDOW / 6, 500), 0);
+	set_others(GSYNC_OTHERS_LEAVE_ONE);
+	assert_int_equal(wait_for_a_change(WINDOW / 6, PATIENCE_MS), GSYNC_SOLO);
+}
+
+static void come_in_vain(int turns, uint64_t now)
+{
+	for (int i = 0; i < turns; i++)
+		gsync_solo_waited(&lock, now, GSYNC_TURN_IDLE);
+}
+
+/* The turns are farther apart than trials would be. */
+static void there_it_ends_later_but_not_for_a_moment(void **state)
+{
+	uint64_t now;
+
+	(void)state;
+	set_others(GSYNC_OTHERS_LEAVE_ONE);
+	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO);
+	now = gsync_ticks();
+	come_in_vain(12, now);
+	come_in_vain(11, now + 100ull * WINDOW);
+	assert_int_equal(lock.word, GSYNC_SOLO);
+	come_in_vain(1, now + 200ull * WINDOW);
+	assert_int_equal(lock.word, 0);
+	gsync_live.pressed_until = gsync_ticks() + UINT64_MAX / 4;
+	for (int i = 0; i < 100; i++)
+		gsync_solo_waited(&lock, now + 500ull * WINDOW, GSYNC_NO_TURN);
+	assert_int_equal(lock.word, 0);
+	for (int i = 0; i < 100; i++)
+		gsync_solo_waited(&lock, now + 700ull * WINDOW, GSYNC_NO_TURN);
+	assert_int_equal(lock.word, GSYNC_SOLO);
+}
+
+static void there_who_cannot_have_its_turn_ends_it_and_not_for_a_moment(void **state)
+{
+	uint64_t now;
+
+	(void)state;
+	set_others(GSYNC_OTHERS_LEAVE_ONE);
+	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO);
+	now = gsync_ticks();
+	lock.word = 0;
+	gsync_solo_waited(&lock, now, GSYNC_NO_TURN);
+	for (int i = 0; i < 100; i++)
+		gsync_solo_waited(&lock, now + 50ull * WINDOW, GSYNC_NO_TURN);
+	assert_int_equal(lock.word, 0);
+}
+
+static void without_pressure_a_trial_decides(void **state)
+{
+	(void)state;
+	gsync_live.others = GSYNC_OTHERS_LEAVE_ONE;
+	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_MEASURED);
+}
+
+static void when_others_leave_more_a_trial_decides(void **state)
+{
+	(void)state;
+	set_others(GSYNC_OTHERS_LEAVE_ONE);
+	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO);
+	set_others(GSYNC_OTHERS_COMPETE);
+	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO | GSYNC_MEASURED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +270,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_lock_that_lost_its_entry_is_no_longer_measured, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_verdict_that_nobody_looks_after_is_dropped, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(where_nothing_is_measured_solo_ends, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(where_others_leave_one_cpu_it_begins_without_a_trial, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(there_sections_may_be_long, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(there_it_ends_later_but_not_for_a_moment, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(there_who_cannot_have_its_turn_ends_it_and_not_for_a_moment, set_up,
+						tear_down),
+		cmocka_unit_test_setup_teardown(without_pressure_a_trial_decides, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(when_others_leave_more_a_trial_decides, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
