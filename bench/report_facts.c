@@ -148,10 +148,10 @@ size_t bench_settings_facts(const struct bench_run *run, struct bench_fact *fact
 	size_t count = 0;
 
 	fact = begin(facts, &count, "Windows");
-	add(fact,
-	    "%u round%s of %g s per cell, interleaved, after %g ms of warm-up each, or up to %g until every thread has had a turn",
-	    settings->rounds, settings->rounds == 1 ? "" : "s", bench_window_seconds(settings), BENCH_WARM_UP_NS / 1e6,
-	    BENCH_WARM_UP_MOST_NS / 1e6);
+	add(fact, "%u round%s of %g s per cell, interleaved, after %g ms of warm-up each", settings->rounds,
+	    settings->rounds == 1 ? "" : "s", bench_window_seconds(settings), BENCH_WARM_UP_NS / 1e6);
+	if (settings->kinds[BENCH_LOCK] || settings->kinds[BENCH_BARRIER])
+		add(fact, ", %g ms at the most if not every thread has had a turn before", BENCH_WARM_UP_MOST_NS / 1e6);
 	if (settings->ramp)
 		tell_steps(begin(facts, &count, "Ramp"), run);
 	if (settings->every_ms > 0)

@@ -26,7 +26,7 @@ static size_t stage_bytes(unsigned threads)
 	return sizeof(struct bench_stage) + threads * sizeof(struct bench_worker);
 }
 
-/* Mapped rather than allocated: zeroed, on a page boundary, and only what is touched becomes memory. */
+/* Mapped rather than allocated: zeroed, on a page boundary, and what no thread touches never becomes memory. */
 struct bench_stage *bench_stage_new(const struct bench_job *job, struct bench_error *error)
 {
 	struct bench_stage *stage = mmap(NULL, stage_bytes(job->threads), PROT_READ | PROT_WRITE,
@@ -252,16 +252,10 @@ void bench_stage_take_step(const struct bench_job *job, struct bench_stage *stag
 	pthread_mutex_unlock(&stage->rest);
 }
 
-/* In the first step, if it is a ramp. */
-static unsigned active(const struct bench_job *job)
-{
-	return job->ramp != NULL ? job->ramp->steps[0].threads : job->threads;
-}
-
-/* DONE within NS, by those who are active. */
+/* DONE within NS. */
 static void time_every_wait_if_cheap(const struct bench_job *job, struct bench_stage *stage, uint64_t done, uint64_t ns)
 {
-	unsigned threads = active(job);
+	unsigned threads = bench_stage_active(stage);
 	uint64_t at_once = threads < job->cpus->count ? threads : job->cpus->count;
 
 	if (ns * at_once >= done * PERIOD_TIMED_ALWAYS_NS)
@@ -276,9 +270,9 @@ static void await_rest(struct bench_stage *stage, unsigned resting)
 	pthread_mutex_unlock(&stage->rest);
 }
 
-static bool all_have_worked(const struct bench_job *job, const struct bench_stage *stage)
+static bool all_have_worked(const struct bench_stage *stage)
 {
-	for (unsigned i = 0; i < active(job); i++)
+	for (unsigned i = 0; i < bench_stage_active(stage); i++)
 		if (__atomic_load_n(&stage->workers[i].count, __ATOMIC_RELAXED) == 0)
 			return false;
 	return true;
@@ -294,7 +288,7 @@ static void warm_up(const struct bench_job *job, struct bench_stage *stage)
 	uint64_t done = bench_stage_progress(stage);
 
 	bench_sleep_until(job, now);
-	while (!all_have_worked(job, stage) && now - began < BENCH_WARM_UP_MOST_NS && !bench_interrupt) {
+	while (!all_have_worked(stage) && now - began < BENCH_WARM_UP_MOST_NS && !bench_interrupt) {
 		now += WARM_LOOK_NS;
 		bench_sleep_until(job, now);
 	}
@@ -307,7 +301,7 @@ void bench_stage_begin(const struct bench_job *job, struct bench_stage *stage)
 		bench_stage_take_step(job, stage, 0);
 	open_gate(stage, job->threads);
 	if (job->ramp != NULL)
-		await_rest(stage, job->threads - active(job));
+		await_rest(stage, job->threads - job->ramp->steps[0].threads);
 	warm_up(job, stage);
 	__atomic_store_n(&stage->phase, (uint32_t)BENCH_MEASURE, __ATOMIC_RELAXED);
 }

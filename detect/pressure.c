@@ -190,32 +190,31 @@ bool gsync_is_answered_between(const struct gsync_usage *before, const struct gs
 }
 
 /*
- * Much of what is left when others in this system have taken theirs: where the host took it, or a quota, or nobody, more
- * threads may still get more.
+ * Whether we got about one CPU, and others in this system the rest: of what the host took, or nobody, more threads of ours
+ * may still get more.
  */
 #define ONE_CPU_LEAST 0.75
 #define ONE_CPU_MOST 1.25
 #define FOREIGN_PERCENT 25
-#define LEFT_OVER_PERCENT 20 /* a tick of one of two CPUs within a look is 12 */
+#define REST_PERCENT 20 /* a tick of one of two CPUs within a look is 12 */
 
 static bool is_one_cpu(const struct gsync_usage *before, const struct gsync_usage *after, double ns)
 {
 	double own = since(before->own, after->own);
+	double rest = since(before->idle, after->idle) + since(before->stolen, after->stolen);
 	double all = all_between(before, after);
 
 	return own >= ONE_CPU_LEAST * ns && own <= ONE_CPU_MOST * ns &&
-	       others_between(before, after) * 100 >= all * FOREIGN_PERCENT &&
-	       since(before->idle, after->idle) * 100 <= all * LEFT_OVER_PERCENT &&
+	       others_between(before, after) * 100 >= all * FOREIGN_PERCENT && rest * 100 <= all * REST_PERCENT &&
 	       since(before->switches, after->switches) > 0 && gsync_is_answered_between(before, after);
 }
 
 #define DOUBTS_MOST 2u
 
-enum gsync_others gsync_courtesy_others(struct gsync_courtesy *courtesy, const struct gsync_usage *before,
-					const struct gsync_usage *after, double ns)
+void gsync_courtesy_judge_others(struct gsync_courtesy *courtesy, const struct gsync_usage *before,
+				 const struct gsync_usage *after, double ns)
 {
 	bool one_cpu = is_one_cpu(before, after, ns);
-	bool yielded = since(before->yields, after->yields) >= YIELDS_ENOUGH;
 
 	/* On a CPU that is left to us yields are quick, too, and few. */
 	if (courtesy->others == GSYNC_OTHERS_LEAVE_ONE) {
@@ -224,11 +223,10 @@ enum gsync_others gsync_courtesy_others(struct gsync_courtesy *courtesy, const s
 			courtesy->others = GSYNC_OTHERS_COMPETE;
 	} else if (gsync_yields_are_quick_between(before, after)) {
 		courtesy->others = GSYNC_OTHERS_USE_FORCE;
-	} else if (after->yields != before->yields) {
-		courtesy->others = yielded && one_cpu ? GSYNC_OTHERS_LEAVE_ONE : GSYNC_OTHERS_COMPETE;
+	} else if (since(before->yields, after->yields) >= YIELDS_ENOUGH) {
+		courtesy->others = one_cpu ? GSYNC_OTHERS_LEAVE_ONE : GSYNC_OTHERS_COMPETE;
 		courtesy->doubts = 0;
 	}
-	return courtesy->others;
 }
 
 #define RUDE_LOOKS 2u

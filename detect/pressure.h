@@ -64,7 +64,7 @@ struct gsync_courtesy {
 	uint32_t rude_looks;
 	uint32_t refusal_ns; /* the last one */
 	enum gsync_others others;
-	uint32_t doubts; /* looks in a row in which they seemed to leave us no CPU any more: one may be chance */
+	uint32_t doubts; /* looks in a row in which it was not just about one CPU any more: one may be chance */
 };
 
 #define GSYNC_REFUSAL_NS_MOST 4000000000u
@@ -83,11 +83,11 @@ bool gsync_yields_are_quick_between(const struct gsync_usage *before, const stru
 bool gsync_is_answered_between(const struct gsync_usage *before, const struct gsync_usage *after);
 
 /*
- * What those others do, by a look NS after the one before, and by what was thought of them. Few yields, or none, tell
- * nothing new; but whether they still leave us a CPU is seen without.
+ * Judges what those others do, by a look NS after the one before. Few yields, or none, tell nothing new; but whether they
+ * still leave us a CPU is seen without.
  */
-enum gsync_others gsync_courtesy_others(struct gsync_courtesy *courtesy, const struct gsync_usage *before,
-					const struct gsync_usage *after, double ns);
+void gsync_courtesy_judge_others(struct gsync_courtesy *courtesy, const struct gsync_usage *before,
+				 const struct gsync_usage *after, double ns);
 
 /* ANSWERED: since the last look, during which this process yielded to others. For so long nobody should yield now. */
 uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, bool answered);

@@ -330,10 +330,9 @@ static void note_throttling(uint32_t percent, uint64_t now)
 		__atomic_store_n(&gsync_live.throttled_until, now + published->tuning.throttled_most, __ATOMIC_RELAXED);
 }
 
-static void set_others(enum gsync_others others)
+static void publish_others(void)
 {
-	courtesy.others = others;
-	__atomic_store_n(&gsync_live.others, (uint32_t)others, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.others, (uint32_t)courtesy.others, __ATOMIC_RELAXED);
 }
 
 /* Returns for how long, in ticks, nobody should yield now. Where nobody has, there is no answer to be judged. */
@@ -341,7 +340,7 @@ static uint64_t judge_others(const struct gsync_usage *fresh, uint64_t now)
 {
 	double ns = (double)(now - usage_at) / gsync_ticks_per_ns(&conditions.calibration);
 
-	set_others(gsync_courtesy_others(&courtesy, &usage, fresh, ns));
+	gsync_courtesy_judge_others(&courtesy, &usage, fresh, ns);
 	if (fresh->yields == usage.yields)
 		return 0;
 	return in_ticks(gsync_courtesy_judge(&courtesy, gsync_is_answered_between(&usage, fresh)));
@@ -351,17 +350,19 @@ static uint64_t judge_others(const struct gsync_usage *fresh, uint64_t now)
 static void note_others(const struct gsync_usage *fresh, uint64_t now)
 {
 	const struct gsync_tuning *tuning = &gsync_published()->tuning;
-	bool throttled = gsync_is_throttled(tuning);
-	uint64_t refusal = throttled ? pressure_lasts() : 0;
+	uint64_t refusal = 0;
 
 	if (gsync_others_are_rude(tuning))
 		return;
-	if (!throttled && gsync_is_pressed())
+	if (gsync_is_throttled(tuning))
+		refusal = pressure_lasts();
+	else if (courtesy.others == GSYNC_OTHERS_LEAVE_ONE || gsync_is_pressed())
 		refusal = judge_others(fresh, now);
-	if ((refusal != 0 || !gsync_is_pressed()) && courtesy.others == GSYNC_OTHERS_LEAVE_ONE)
-		set_others(GSYNC_OTHERS_COMPETE);
 	if (refusal != 0)
 		__atomic_store_n(&gsync_live.rude_until, now + refusal, __ATOMIC_RELAXED);
+	if (refusal != 0 && courtesy.others == GSYNC_OTHERS_LEAVE_ONE)
+		courtesy.others = GSYNC_OTHERS_COMPETE;
+	publish_others();
 }
 
 static void read_own_doings(struct gsync_usage *out)
@@ -552,7 +553,7 @@ static void after_fork_child(void)
 	usage_at = 0;
 	courtesy = (struct gsync_courtesy){ 0 };
 	__atomic_store_n(&gsync_live.rude_until, 0, __ATOMIC_RELAXED);
-	set_others(GSYNC_OTHERS_COMPETE);
+	publish_others();
 }
 
 /*

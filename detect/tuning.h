@@ -150,7 +150,7 @@ static inline bool gsync_others_are_rude(const struct gsync_tuning *tuning)
 	return gsync_goes_on(&gsync_live.rude_until, tuning->rude_most);
 }
 
-/* Where there is pressure. */
+/* Where there is pressure; elsewhere it may be stale. */
 static inline enum gsync_others gsync_others(void)
 {
 	return (enum gsync_others)__atomic_load_n(&gsync_live.others, __ATOMIC_RELAXED);

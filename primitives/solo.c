@@ -29,6 +29,7 @@
 #define LEFT_HOT 4u /* windows for as many */
 #define LEFT_IDLE 24u
 #define LEFT_REST 400u /* windows; without, what has just ended would begin again at once */
+#define LEFT_LASTS 200u /* windows, some looks at the machine: two may err */
 
 #define WORSE_PERCENT 4u /* than turns it may be, for so much less of the CPUs */
 #define CROWD_WAITS 4u /* in a window of turns: with fewer there is nothing to be judged */
@@ -43,13 +44,15 @@ struct trial {
 	uint32_t count; /* releases in this window; without a trial: contended acquisitions since BEGAN */
 	const gsync_lockword_t *lock;
 	uint64_t began;
-	uint64_t next; /* trial; in ticks */
+	uint64_t next; /* trial; in ticks, as the next */
+	uint64_t rest_ends; /* then it may go solo without, where one CPU is left */
 	uint64_t cost; /* ticks per 256 releases, in the way that was measured first */
 	uint32_t interval;
 	uint32_t waits; /* in this window; a race on it loses one */
 	uint8_t step;
 	bool solo; /* the verdict, and the way that is measured first */
 	bool crowded; /* as measured while threads took turns */
+	bool untried; /* solo is: one CPU was left */
 	uint8_t too_long;
 	uint8_t idle;
 	uint8_t lonely;
@@ -119,6 +122,7 @@ static bool decide(struct trial *trial, gsync_lockword_t *lock, bool solo, uint3
 {
 	clear(lock, GSYNC_MEASURED);
 	trial->solo = solo;
+	trial->untried = false;
 	trial->idle = 0;
 	trial->interval = interval < INTERVAL_MAX ? interval : INTERVAL_MAX;
 	__atomic_store_n(&trial->next, now + trial->interval * window, __ATOMIC_RELAXED);
@@ -128,10 +132,12 @@ static bool decide(struct trial *trial, gsync_lockword_t *lock, bool solo, uint3
 
 /* ---- a waiter has got the lock */
 
-static void claim(struct trial *trial, gsync_lockword_t *lock, uint64_t now, uint64_t window)
+/* REST: windows until it may go solo without a trial. */
+static void claim(struct trial *trial, gsync_lockword_t *lock, uint32_t rest, uint64_t now, uint64_t window)
 {
 	__atomic_store_n(&trial->lock, lock, __ATOMIC_RELAXED);
-	trial->too_long = 0;
+	__atomic_store_n(&trial->rest_ends, now + rest * window, __ATOMIC_RELAXED);
+	trial->too_long = trial->lonely = 0;
 	decide(trial, lock, false, 4, now, window);
 	trial->interval = INTERVAL_MIN;
 }
@@ -141,8 +147,19 @@ static bool one_cpu_is_left(void)
 	return gsync_others() == GSYNC_OTHERS_LEAVE_ONE && gsync_is_pressed();
 }
 
-/* Whether so many had to wait within TIME, each for so short, that the cost of a hand-over matters. */
-static bool is_hot(struct trial *trial, uint64_t now, uint64_t time, uint64_t window)
+/* Until when it is too early for a trial, or for what goes without. */
+static uint64_t *too_early(struct trial *trial, bool one_cpu)
+{
+	return one_cpu ? &trial->rest_ends : &trial->next;
+}
+
+static bool is_too_early(struct trial *trial, bool one_cpu, uint64_t now, uint64_t window)
+{
+	return gsync_lies_ahead(__atomic_load_n(too_early(trial, one_cpu), __ATOMIC_RELAXED), now, INTERVAL_MAX * window);
+}
+
+/* Whether so many had to wait for so short a time that the cost of a hand-over matters. */
+static bool is_hot(struct trial *trial, bool one_cpu, uint64_t now, uint64_t window)
 {
 	bool hot;
 
@@ -150,29 +167,20 @@ static bool is_hot(struct trial *trial, uint64_t now, uint64_t time, uint64_t wi
 		trial->began = now;
 	if (++trial->count < HOT)
 		return false;
-	hot = now - trial->began < time;
+	hot = now - trial->began < (one_cpu ? LEFT_HOT * window : window / 2);
 	trial->count = 0;
 	if (!hot)
-		__atomic_store_n(&trial->next, now + INTERVAL_MIN / 2 * window, __ATOMIC_RELAXED);
+		__atomic_store_n(too_early(trial, one_cpu), now + INTERVAL_MIN / 2 * window, __ATOMIC_RELAXED);
 	return hot;
 }
 
-/* Whether it is too early for another trial; where one CPU is left, what trials said before does not count for long. */
-static bool rests(const struct trial *trial, bool one_cpu, uint64_t now, uint64_t window)
+/* One CPU is left, and the lock is in turns. */
+static void go_solo_if_hot(struct trial *trial, gsync_lockword_t *lock, uint64_t now, uint64_t window)
 {
-	return gsync_lies_ahead(__atomic_load_n(&trial->next, __ATOMIC_RELAXED), now,
-				(one_cpu ? LEFT_REST : INTERVAL_MAX) * window);
-}
-
-/* Where one CPU is left. IN_VAIN: turns of others came in vain, or not at all. */
-static void consider_alone(struct trial *trial, gsync_lockword_t *lock, bool in_vain, uint64_t now, uint64_t window)
-{
-	if (in_vain)
-		decide(trial, lock, false, LEFT_REST, now, window);
-	else if (trial->solo)
-		__atomic_store_n(&trial->next, now + INTERVAL_MIN * window, __ATOMIC_RELAXED);
-	else if (!rests(trial, true, now, window) && is_hot(trial, now, LEFT_HOT * window, window))
-		decide(trial, lock, true, INTERVAL_MIN, now, window);
+	if (is_too_early(trial, true, now, window) || !is_hot(trial, true, now, window))
+		return;
+	decide(trial, lock, true, LEFT_LASTS, now, window);
+	trial->untried = true;
 }
 
 static void consider(struct trial *trial, gsync_lockword_t *lock, enum gsync_turn turn, bool one_cpu, uint64_t now,
@@ -184,21 +192,24 @@ static void consider(struct trial *trial, gsync_lockword_t *lock, enum gsync_tur
 
 	if ((word & GSYNC_MEASURED) != 0)
 		return;
-	trial->idle = turn == GSYNC_TURN_IDLE && !overruled ? (uint8_t)(trial->idle + 1) : 0;
-	if (one_cpu) {
-		consider_alone(trial, lock, overruled || trial->idle >= LEFT_IDLE, now, window);
-	} else if (overruled || trial->idle >= IDLE_MOST) {
-		claim(trial, lock, now, window);
-	} else if (!rests(trial, false, now, window) && (trial->solo || is_hot(trial, now, window / 2, window))) {
+	trial->idle = turn == GSYNC_TURN_IDLE ? (uint8_t)(trial->idle + 1) : 0;
+	if (overruled || trial->idle >= (one_cpu && trial->untried ? LEFT_IDLE : IDLE_MOST)) {
+		claim(trial, lock, one_cpu ? LEFT_REST : 0, now, window);
+	} else if (one_cpu && trial->untried) {
+		/* Soon after there are more CPUs a trial decides. */
+		__atomic_store_n(&trial->next, now + LEFT_LASTS * window, __ATOMIC_RELAXED);
+	} else if (one_cpu && !trial->solo) {
+		go_solo_if_hot(trial, lock, now, window);
+	} else if (!is_too_early(trial, false, now, window) && (trial->solo || is_hot(trial, false, now, window))) {
 		begin_window(trial, now, SETTLE);
 		set(lock, GSYNC_MEASURED);
 	}
 }
 
 /* Whether a trial of the lock whose entry this is, or its outcome, may be dropped for another's. */
-static bool is_old(const struct trial *trial, uint64_t now, uint64_t window)
+static bool is_old(struct trial *trial, uint64_t now, uint64_t window)
 {
-	return !rests(trial, false, now, window) && (int64_t)(now - trial->began) > (int64_t)(TOO_LONG * window);
+	return !is_too_early(trial, false, now, window) && (int64_t)(now - trial->began) > (int64_t)(TOO_LONG * window);
 }
 
 void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn turn)
@@ -219,13 +230,13 @@ void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn tur
 		now = gsync_ticks();
 	one_cpu = one_cpu_is_left();
 	/* Read without the entry: a value that is another lock's, or torn, only shifts a trial. */
-	if ((word & (GSYNC_SOLO | GSYNC_MEASURED)) == 0 && rests(trial, one_cpu, now, window))
+	if ((word & (GSYNC_SOLO | GSYNC_MEASURED)) == 0 && is_too_early(trial, own && one_cpu, now, window))
 		return;
 	trial = enter(lock);
 	if (trial && trial->lock == lock) {
 		consider(trial, lock, turn, one_cpu, now, window);
 	} else if (trial && is_old(trial, now, window)) {
-		claim(trial, lock, now, window);
+		claim(trial, lock, 0, now, window);
 	} else if (trial || turn == GSYNC_TURN_IDLE) {
 		/* Nobody looks after this lock's verdict any more. */
 		clear(lock, GSYNC_SOLO);

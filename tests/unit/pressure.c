@@ -285,20 +285,24 @@ static enum gsync_others look(struct gsync_courtesy *courtesy, struct gsync_usag
 {
 	after.yields += yields;
 	after.long_yields += long_yields;
-	return gsync_courtesy_others(courtesy, &so_far, &after, 40.0 * MS);
+	gsync_courtesy_judge_others(courtesy, &so_far, &after, 40.0 * MS);
+	return courtesy->others;
 }
 
 static void who_answers_leaves_us_a_cpu_if_that_is_what_we_get(void **state)
 {
 	struct gsync_usage half = after_work(42, 42, 37, 37), most = after_work(55, 25, 37, 37);
 	struct gsync_usage some = after_work(20, 20, 37, 37), stolen = after_work(42, 0, 37, 37), idle = half;
-	struct gsync_usage unknown = half, hogs = after_work(42, 42, 1850, 17);
+	struct gsync_usage unknown = half, hogs = after_work(42, 42, 1850, 17), both = after_work(42, 30, 37, 37);
 	struct gsync_courtesy courtesy = { 0 };
 
 	(void)state;
 	stolen.stolen += 42 * MS;
 	idle.idle += 25 * MS;
 	unknown.switches = so_far.switches;
+	both.stolen += 12 * MS;
+	both.idle += 12 * MS;
+	assert_int_equal(look(&courtesy, both, 500, 400), GSYNC_OTHERS_COMPETE);
 	assert_int_equal(look(&courtesy, most, 500, 400), GSYNC_OTHERS_COMPETE);
 	assert_int_equal(look(&courtesy, some, 500, 400), GSYNC_OTHERS_COMPETE);
 	assert_int_equal(look(&courtesy, stolen, 500, 400), GSYNC_OTHERS_COMPETE);
@@ -337,6 +341,7 @@ static void quick_yields_are_a_sign_of_force_but_on_a_cpu_that_is_left_to_us(voi
 	(void)state;
 	assert_int_equal(look(&courtesy, half, 500, 10), GSYNC_OTHERS_USE_FORCE);
 	assert_int_equal(look(&courtesy, half, 0, 0), GSYNC_OTHERS_USE_FORCE);
+	assert_int_equal(look(&courtesy, half, 15, 15), GSYNC_OTHERS_USE_FORCE);
 	assert_int_equal(look(&courtesy, half, 500, 400), GSYNC_OTHERS_LEAVE_ONE);
 	assert_int_equal(look(&courtesy, half, 500, 10), GSYNC_OTHERS_LEAVE_ONE);
 }
