@@ -49,7 +49,7 @@ uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsyn
 enum gsync_others {
 	GSYNC_OTHERS_COMPETE,	/* or it is not known */
 	GSYNC_OTHERS_USE_FORCE, /* a yield lets none but our own threads run */
-	GSYNC_OTHERS_LEAVE_ONE, /* they answer our courtesy, and of all CPUs just about one is left to us */
+	GSYNC_OTHERS_LEAVE_ONE, /* they answer our courtesy; about one CPU is left to us, and much of it went into switches */
 };
 
 /*

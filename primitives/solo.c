@@ -8,10 +8,10 @@
  * Windows are counted in releases, of which every one passes through here while
  * the lock is MEASURED. That slows both ways down alike.
  *
- * Where others leave us one CPU there is nothing to be tried: one that is alone with
- * its lock uses all of it, as a rule, and whoever is awake besides takes turns with it,
- * at the price of a switch each. There a lock need not be as hot, either: time slices
- * would cut windows to pieces, and switches matter in longer sections, too.
+ * Where others leave us one CPU and our threads spend it on switches (detect/pressure.h)
+ * there is nothing to be tried: one that is alone with its lock uses all of it, as a
+ * rule. There a lock need not be as hot, either: time slices would cut windows to
+ * pieces, and switches matter in longer sections, too.
  */
 #include "primitives/solo.h"
 

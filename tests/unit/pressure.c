@@ -291,12 +291,14 @@ static enum gsync_others look(struct gsync_courtesy *courtesy, struct gsync_usag
 
 static void who_answers_leaves_us_a_cpu_if_that_is_what_we_get(void **state)
 {
-	struct gsync_usage half = after_work(42, 42, 37, 37), most = after_work(55, 25, 37, 37);
-	struct gsync_usage some = after_work(20, 20, 37, 37), stolen = after_work(42, 0, 37, 37), idle = half;
-	struct gsync_usage unknown = half, hogs = after_work(42, 42, 1850, 17), both = after_work(42, 30, 37, 37);
+	struct gsync_usage half = after_work(42, 42, 900, 900), most = after_work(55, 25, 900, 900);
+	struct gsync_usage some = after_work(20, 20, 900, 900), stolen = after_work(42, 0, 900, 900), idle = half;
+	struct gsync_usage unknown = half, hogs = after_work(42, 42, 1850, 17), both = after_work(42, 30, 900, 900);
+	struct gsync_usage few = after_work(42, 42, 600, 600);
 	struct gsync_courtesy courtesy = { 0 };
 
 	(void)state;
+	assert_int_equal(look(&courtesy, few, 500, 400), GSYNC_OTHERS_COMPETE);
 	stolen.stolen += 42 * MS;
 	idle.idle += 25 * MS;
 	unknown.switches = so_far.switches;
@@ -317,7 +319,7 @@ static void who_answers_leaves_us_a_cpu_if_that_is_what_we_get(void **state)
 
 static void one_look_in_doubt_is_chance(void **state)
 {
-	struct gsync_usage half = after_work(42, 42, 37, 37), little = after_work(25, 55, 37, 37);
+	struct gsync_usage half = after_work(42, 42, 900, 900), little = after_work(25, 55, 900, 900);
 	struct gsync_courtesy courtesy = { 0 };
 
 	(void)state;
@@ -335,7 +337,7 @@ static void one_look_in_doubt_is_chance(void **state)
 
 static void quick_yields_are_a_sign_of_force_but_on_a_cpu_that_is_left_to_us(void **state)
 {
-	struct gsync_usage half = after_work(42, 42, 37, 37);
+	struct gsync_usage half = after_work(42, 42, 900, 900);
 	struct gsync_courtesy courtesy = { 0 };
 
 	(void)state;
