@@ -58,11 +58,8 @@ static uint32_t wait_for_a_change(uint64_t gap, int patience_ms)
 
 static void begin_a_trial(void)
 {
-	struct timespec late = test_deadline(PATIENCE_MS);
-
-	while ((lock->word & GSYNC_MEASURED) == 0 && !test_has_passed(&late))
-		gsync_solo_waited(lock, gsync_ticks(), GSYNC_NO_TURN);
-	assert_int_equal(lock->word, GSYNC_MEASURED);
+	assert_int_equal(lock->word, 0);
+	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_MEASURED);
 }
 
 /* Releases until solo begins or the trial ends without. Turns are slow here. */
@@ -186,11 +183,16 @@ static void where_nothing_is_measured_solo_ends(void **state)
 	assert_int_equal(lock->word, 0);
 }
 
+static void go_solo_without_a_trial(void)
+{
+	set_others(GSYNC_OTHERS_LEAVE_ONE);
+	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO);
+}
+
 static void where_others_leave_one_cpu_it_begins_without_a_trial(void **state)
 {
 	(void)state;
-	set_others(GSYNC_OTHERS_LEAVE_ONE);
-	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO);
+	go_solo_without_a_trial();
 }
 
 /* 24 of them take two windows: more than the half of one that a trial needs. */
@@ -215,8 +217,7 @@ static void there_it_ends_later_but_not_for_a_moment(void **state)
 	uint64_t now;
 
 	(void)state;
-	set_others(GSYNC_OTHERS_LEAVE_ONE);
-	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO);
+	go_solo_without_a_trial();
 	now = gsync_ticks();
 	come_in_vain(12, now);
 	come_in_vain(11, now + 100ull * WINDOW);
@@ -236,8 +237,7 @@ static void there_who_cannot_have_its_turn_ends_it_and_not_for_a_moment(void **s
 	uint64_t now;
 
 	(void)state;
-	set_others(GSYNC_OTHERS_LEAVE_ONE);
-	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO);
+	go_solo_without_a_trial();
 	now = gsync_ticks();
 	lock->word = 0;
 	gsync_solo_waited(lock, now, GSYNC_NO_TURN);
@@ -256,8 +256,7 @@ static void without_pressure_a_trial_decides(void **state)
 static void when_others_leave_more_a_trial_decides(void **state)
 {
 	(void)state;
-	set_others(GSYNC_OTHERS_LEAVE_ONE);
-	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO);
+	go_solo_without_a_trial();
 	set_others(GSYNC_OTHERS_COMPETE);
 	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO | GSYNC_MEASURED);
 }
@@ -265,8 +264,7 @@ static void when_others_leave_more_a_trial_decides(void **state)
 static void or_turns_that_had_come_in_vain_do(void **state)
 {
 	(void)state;
-	set_others(GSYNC_OTHERS_LEAVE_ONE);
-	assert_int_equal(wait_for_a_change(0, PATIENCE_MS), GSYNC_SOLO);
+	go_solo_without_a_trial();
 	come_in_vain(10, gsync_ticks());
 	assert_int_equal(lock->word, GSYNC_SOLO);
 	set_others(GSYNC_OTHERS_COMPETE);
