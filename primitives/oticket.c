@@ -20,7 +20,10 @@
  *   gone, 1 to 0  the holder, who has just given the turn to that ticket and so still holds the lock
  *
  * Exclusion: only the holder advances rounds, one ticket after the other, and
- * each ticket is drawn once. A ticket that was given up has nobody who could
+ * each ticket is drawn once, but for the last one: who has just drawn it may give
+ * it back, if none was drawn after it, and then it is the next again, as before.
+ * Nothing of it is in a turn word or in the table by then, and if its turn came
+ * meanwhile the lock is free. A ticket that was given up has nobody who could
  * enter, so the turn given to it stays with the giver, who passes it on.
  *
  * No turn is lost: giving the turn, registering as a sleeper and giving up are
@@ -46,10 +49,10 @@
  *
  * Order: the turn is given by release and seen by acquire operations on the same
  * word; so is a ticket given up, by its waiter to the one who passes it over. next
- * carries no data, drawing is a relaxed increment. serving is written and read back
+ * carries no data, drawing and giving back are relaxed. serving is written and read back
  * by the holder; to others it is a hint of distance, but the window above relies on
  * what the holder before it did, so it is written by release and read by acquire.
- * heir, entered and crowded are the holder's alone; held is a hint to all.
+ * heir and entered are the holder's alone; held and crowded are hints to all.
  */
 #include <guestsync/oticket.h>
 
@@ -163,10 +166,10 @@ static uint32_t lesser(uint32_t a, uint32_t b)
 	return a < b ? a : b;
 }
 
-/* How far a turn may be that comes soon, if sections last as long as they did LATELY. */
+/* How far a turn may be that comes soon, if sections last as long as they did LATELY; 0 where others press on the CPUs. */
 static uint32_t soon(const struct gsync_tuning *tuning, uint64_t lately)
 {
-	return (uint32_t)(tuning->yield / (lately + switch_ticks(tuning) + 1));
+	return gsync_is_pressed() ? 0 : (uint32_t)(tuning->yield / (lately + switch_ticks(tuning) + 1));
 }
 
 /* Whether one of those before the waiter is on its CPU, which only one of them can have; where nobody knows, likely so. */
@@ -207,7 +210,7 @@ static uint64_t budget_in_crowd(gsync_oticket_t *lock, const struct gsync_tuning
 
 static bool may_stay_up(gsync_oticket_t *lock, const struct gsync_tuning *tuning, const struct waiter *self)
 {
-	return self->places <= soon(tuning, section(lock)) && !gsync_is_pressed() && !is_preceded(lock, tuning, self);
+	return self->places <= soon(tuning, section(lock)) && !is_preceded(lock, tuning, self);
 }
 
 /* Looks how far the turn is. Each time the queue moves, patience is renewed. */
@@ -313,11 +316,108 @@ static int wait_for_turn(gsync_oticket_t *lock, uint32_t ticket, const struct ti
 	return 0;
 }
 
+/* False where nobody is to yield now. */
+static bool yield(void)
+{
+	bool yielded = gsync_spin_yield();
+
+	gsync_turn_began = gsync_ticks();
+	return yielded;
+}
+
+static uint32_t draw(gsync_oticket_t *lock)
+{
+	return __atomic_fetch_add(&lock->next, 1u, __ATOMIC_RELAXED);
+}
+
+/* False when another ticket has been drawn since. For one that nobody has been told of. */
+static bool give_back(gsync_oticket_t *lock, uint32_t ticket)
+{
+	uint32_t next = ticket + 1;
+
+	return __atomic_compare_exchange_n(&lock->next, &next, ticket, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED);
+}
+
+/* So long a crowd is taken to be there still when it was seen last: that its threads stay out of the queue is how it is to be. */
+#define CROWD_NS 400000000u
+#define COARSE 16 /* that a 32-bit count of ticks does not come round within hours */
+
+static uint32_t coarse(uint64_t ticks)
+{
+	return (uint32_t)(ticks >> COARSE) | 1;
+}
+
+/* Whether a crowd waits NOW, or did lately, as a holder has seen when it released. */
+static bool was_crowd(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint64_t now)
+{
+	uint32_t last = __atomic_load_n(&lock->crowded, __ATOMIC_RELAXED);
+
+	/* Another thread may have read the clock later. */
+	return last != 0 &&
+	       (int32_t)(coarse(now) - last) <= (int32_t)((uint64_t)(CROWD_NS * tuning->ticks_per_ns) >> COARSE);
+}
+
+/* Tickets from the holder's on, also such as were given up: */
+#define LONG_QUEUE 2 /* times the number of CPUs, */
+#define LONG_QUEUE_MIN 4 /* and so many at the least: what is shorter is told without asking for the tuning */
+
+/*
+ * Whether one of the queue before TICKET, if that is long and moves fast, stands on this CPU, and has to run first. In
+ * shared memory nobody knows. Only where a crowd has been served lately: behind a holder that keeps
+ * the lock all wait in the order in which they came.
+ */
+static bool is_in_the_way(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket)
+{
+	int32_t queue = queue_to(lock, ticket);
+	uint32_t first;
+
+	/* serving stands still while the lock is free. */
+	return queue >= LONG_QUEUE_MIN && queue >= LONG_QUEUE * (int32_t)tuning->usable_cpus && !is_turn(lock, ticket) &&
+	       was_crowd(lock, tuning, gsync_ticks()) && soon(tuning, section(lock)) > 0 &&
+	       (is_shared(lock) || gsync_whereabouts_find(lock, ticket - (uint32_t)queue, lesser((uint32_t)queue, WINDOW),
+							  gsync_whereabouts_cpu(), &first));
+}
+
+#define STAYS_OUT_MOST 64 /* yields */
+#define ROUND_NS 3000000u /* in so long all of a large crowd have run, each to its next call; or one that does something else */
+
+/* Yields; false where that took so long that it was not worth it, or nobody is to yield. */
+static bool yield_briefly(const struct gsync_tuning *tuning)
+{
+	uint64_t before = gsync_ticks();
+
+	return yield() && gsync_turn_began - before <= (uint64_t)(ROUND_NS * tuning->ticks_per_ns);
+}
+
+/*
+ * Who stands on the CPU of one before it keeps that one from its turn, and as long as all of a crowd stand
+ * in the queue each turn takes a switch of threads. So where the queue is long it gives back the TICKET that it has
+ * just drawn, as if it had lost its CPU before it asked, and yields until none of the queue stands on its CPU. A short
+ * queue is not worth letting others, who may never want the lock, have the CPU.
+ *
+ * Returns the ticket to wait with.
+ */
+static uint32_t stay_out(gsync_oticket_t *lock, uint32_t ticket)
+{
+	const struct gsync_tuning tuning = gsync_tuning();
+
+	if (!is_in_the_way(lock, &tuning, ticket) || !give_back(lock, ticket))
+		return ticket;
+	for (int i = 0; i < STAYS_OUT_MOST && yield_briefly(&tuning); i++)
+		if (!is_in_the_way(lock, &tuning, __atomic_load_n(&lock->next, __ATOMIC_RELAXED)))
+			break;
+	return draw(lock);
+}
+
 void gsync_oticket_lock_slow_(gsync_oticket_t *lock, uint32_t ticket)
 {
+	/* While the lock's line is still here. */
+	bool may_be_long = queue_to(lock, ticket) >= LONG_QUEUE_MIN;
 	struct gsync_wait wait = gsync_wait_begins(GSYNC_KIND_OTICKET_);
 
 	GSYNC_PROBE2(oticket_entry, lock, ticket);
+	if (may_be_long)
+		ticket = stay_out(lock, ticket);
 	gsync_wait_ends(&wait, wait_for_turn(lock, ticket, NULL));
 	GSYNC_PROBE2(oticket_acquired, lock, ticket);
 }
@@ -408,55 +508,31 @@ static void note_held(gsync_oticket_t *lock, const struct gsync_tuning *tuning, 
 	__atomic_store_n(&lock->held, average - average / MEMORY + held / MEMORY, __ATOMIC_RELAXED);
 }
 
-/* So long a crowd is taken to be there still when it was seen last: that its threads stay out of the queue is how it is to be. */
-#define CROWD_NS 400000000u
-#define COARSE 16 /* that a 32-bit count of ticks does not come round within hours */
-
-/* Called by the holder. Whether a crowd waits, or did lately. */
-static bool note_crowd(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t waiting, uint64_t now)
+/* Called by the holder. */
+static void note_crowd(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t waiting, uint64_t now)
 {
-	uint32_t coarse = (uint32_t)(now >> COARSE) | 1;
-
 	if (waiting >= tuning->usable_cpus)
-		lock->crowded = coarse;
-	return lock->crowded != 0 && coarse - lock->crowded <= (uint64_t)(CROWD_NS * tuning->ticks_per_ns) >> COARSE;
+		__atomic_store_n(&lock->crowded, coarse(now), __ATOMIC_RELAXED);
 }
 
 /* What is known of the queue after the release, when the lock may be somebody else's, or gone. */
 struct departure {
 	uint32_t heir;
-	uint32_t waiting;
 	uint32_t served; /* has the turn now */
 	bool served_waits; /* it is up, or being woken; else it has gone on already, or nobody knows */
 	bool shared;
-	bool was_crowd; /* there is one, or was lately */
-	bool long_sections; /* longer than two switches there and back */
-	bool stays_out;
+	bool was_crowd; /* there is one, or was lately, and turns come soon */
 	uint32_t reach; /* tickets from the heir on whose turns come soon, in a crowd that others do not press on; else 0 */
 };
 
-/* A queue is short, and worth staying out of, if it is no longer than so many times the number of turns that come soon. */
-#define SHORT_QUEUE 4u
-
-/* Sections lasted LATELY so long. */
-static void plan(struct departure *left, const struct gsync_tuning *tuning, uint64_t lately)
+/* Sections lasted LATELY so long, and WAITING come after the holder. */
+static void plan(struct departure *left, const struct gsync_tuning *tuning, uint32_t waiting, uint64_t lately)
 {
-	uint32_t near_ones = gsync_is_pressed() ? 0 : soon(tuning, lately);
+	uint32_t near_ones = soon(tuning, lately);
 
 	left->was_crowd = left->was_crowd && near_ones > 0;
-	left->long_sections = lately > 2 * switch_ticks(tuning);
-	left->stays_out = left->waiting / SHORT_QUEUE <= near_ones;
-	if (left->waiting >= tuning->usable_cpus)
-		left->reach = lesser(lesser(left->waiting, near_ones), WINDOW);
-}
-
-/* False where nobody is to yield now. */
-static bool yield(void)
-{
-	bool yielded = gsync_spin_yield();
-
-	gsync_turn_began = gsync_ticks();
-	return yielded;
+	if (waiting >= tuning->usable_cpus)
+		left->reach = lesser(lesser(waiting, near_ones), WINDOW);
 }
 
 /* Finds the first waiter of this CPU, if it is near. */
@@ -469,38 +545,28 @@ static bool find_here(gsync_oticket_t *lock, const struct departure *left, uint3
 	       gsync_whereabouts_find(lock, from, left->reach - passed, gsync_whereabouts_cpu(), first);
 }
 
-#define YIELDS_MOST 2
-
 /*
  * Wakes the first waiter of this CPU, ahead of its turn, unless it is up, or served, which
- * means that it has been woken if it slept.
+ * means that it has been woken if it slept; and yields to it.
  *
  * As long as all of a crowd stand in the queue, order takes a switch of threads for each turn.
  * If those of each CPU use the lock one after another, each for some time while the others
- * stay out, having released it and not asked for it again, it takes one for each such time. So
- * who has released (STAYS_OUT) yields to those of its CPU that stood in the queue then.
- *
- * Else it yields only to one that is SERVED, and only where sections are long: the lock would
- * lie idle until this thread has done what it does between two sections. Only LOCK's address
- * is used. False when nobody is known to be here.
+ * stay out, having released it and not asked for it again, it takes one for each such time.
+ * Only LOCK's address is used. False when nobody is known to be here.
  */
 static bool make_room(gsync_oticket_t *lock, const struct departure *left)
 {
 	uint32_t first;
-	int found = 0;
 
-	while (found < YIELDS_MOST && find_here(lock, left, &first)) {
-		bool is_served = first == left->served;
-		bool yields = left->stays_out || (is_served && left->long_sections);
-
-		found++;
-		if (!is_served && !gsync_whereabouts_is_up(lock, first))
-			wake(lock, first, false);
-		if (!yields || !yield())
-			break;
-	}
-	return found > 0;
+	if (!find_here(lock, left, &first))
+		return false;
+	if (first != left->served && !gsync_whereabouts_is_up(lock, first))
+		wake(lock, first, false);
+	yield();
+	return true;
 }
+
+#define YIELDS_AT_RANDOM 2
 
 /*
  * Nobody waits for a ticket of this thread for this lock: the best moment to let others of its CPU
@@ -508,8 +574,8 @@ static bool make_room(gsync_oticket_t *lock, const struct departure *left)
  */
 static void end_turn(const struct gsync_tuning *tuning, const struct departure *left)
 {
-	if (left->shared && left->reach > 0 && left->stays_out)
-		for (int i = 0; i < YIELDS_MOST && yield(); i++)
+	if (left->shared && left->reach > 0)
+		for (int i = 0; i < YIELDS_AT_RANDOM && yield(); i++)
 			;
 	else if (left->was_crowd && gsync_turn_is_over(tuning, gsync_ticks()))
 		yield();
@@ -523,17 +589,18 @@ void gsync_oticket_unlock_slow_(gsync_oticket_t *lock)
 	uint32_t ahead = sleepers_behind(lock, heir, waiting, tuning.eager);
 	uint64_t lately = section(lock);
 	uint64_t now = gsync_ticks();
-	struct departure left = { .heir = heir, .waiting = waiting, .shared = is_shared(lock) };
+	struct departure left = { .heir = heir, .shared = is_shared(lock) };
 	bool slept;
 
-	left.was_crowd = note_crowd(lock, &tuning, waiting, now);
+	note_crowd(lock, &tuning, waiting, now);
+	left.was_crowd = was_crowd(lock, &tuning, now);
 	note_held(lock, &tuning, heir, now);
 	GSYNC_PROBE1(oticket_release, lock);
 	left.served = give_turn(lock, heir, &slept);
 	/* A waiter on this CPU shall not take this thread for one that is before it. */
 	if (!left.shared)
 		gsync_whereabouts_forget(lock, heir - 1);
-	plan(&left, &tuning, lately);
+	plan(&left, &tuning, waiting, lately);
 	left.served_waits = !left.shared && (slept || left.reach > 0) && gsync_whereabouts_is_up(lock, left.served);
 	if (slept && !left.served_waits) {
 		wake(lock, left.served, left.shared);

@@ -17,22 +17,25 @@
  * of ours: where the program's own threads crowd the CPUs, those of each CPU use the
  * lock one after another, each for a while; the others stay out of the queue meanwhile.
  *
- * Order: first come, first served, from the moment a ticket is drawn. A timed
- * call may give its place up; the order of the others stays. Behind more than 120
- * tickets, also such as were given up, a timed call draws its own only once the
- * queue is shorter (it polls about every millisecond, and is then no waiter that
- * destroy would see); an untimed call always draws at once.
+ * Order: first come, first served, from the moment a ticket is drawn for good. Where a crowd
+ * was served within the last 0.4 s, an untimed call that comes to a long queue, at least twice
+ * as many as there are CPUs, of which one stands on its CPU (or may, where the lock is shared),
+ * gives its ticket back and lets others run, up to 64 times, as long as that is so: others may
+ * be served before it, as if it had been put off its CPU before it asked. A timed call may give
+ * its place up; the order of the others stays. Behind more than 120 tickets, also such as were given up, it draws its
+ * own only once the queue is shorter (it polls about every millisecond). Who has no ticket
+ * is no waiter that destroy or trylock would see.
  *
  *                      may block  may spin  signal handler       after fork
- *   lock               yes        yes       no                   held locks stay held in the child
+ *   lock               yes (*)    yes       no                   held locks stay held in the child
  *   timedlock          yes        yes       no                   "
  *   trylock            no         no        yes                  "
  *   unlock             no (*)     no        yes, if it holds it  "; if others waited, make it anew instead
  *
- * (*) It lets others run, where the program's own threads crowd the CPUs: those on its CPU that wait for the
- *     lock, and, a quarter of fair_ns after the last time, whoever wants to. Under a real-time policy it may be long
- *     until they give the CPU back; yield_ns = 0 (guestsync/profile.h) keeps it from all that. The thread may hold
- *     other locks then.
+ * (*) They let others run, where the program's own threads crowd the CPUs: for those on their CPU that wait for the
+ *     lock, and, in unlock, a quarter of fair_ns after the last time, for whoever wants to. Under a real-time policy
+ *     it may be long until they give the CPU back; yield_ns = 0 (guestsync/profile.h) keeps them from all that. The
+ *     thread may hold other locks then.
  *
  * A zeroed object is a valid, unlocked, process-private lock. A lock in shared
  * memory must be made by gsync_oticket_init(…, GSYNC_PROCESS_SHARED).

@@ -4,7 +4,7 @@
  *
  * Proves, for the sizes below:
  *   exclusion  at most one thread holds the lock
- *   order      who gets it holds the oldest ticket that was drawn and not given up
+ *   order      who gets it holds the oldest ticket that was drawn and not given up, or back
  *   wake-ups   none is lost, no turn is lost with a ticket that is given up, there is no deadlock
  *   entry      under weak fairness every untimed lock gets the lock, whatever the others do: lock,
  *              trylock, timedlock, and give up, again and again
@@ -30,8 +30,8 @@
  * Spinning is left out: patience may end at any look, and every deadline may pass at any time. The distance
  * of a ticket and how long sections last, which only say how long to spin, are left out with it.
  *
- * Assumed: between timedlock's look at next and its compare-and-swap fewer than TICKETS, there 2^32, tickets are drawn.
- * Else it may draw outside its window. trylock looks at its turn again instead.
+ * Assumed: between timedlock's look at next and its compare-and-swap fewer than TICKETS, there 2^32, tickets are drawn; here
+ * half as many, so that tickets given back cannot be mistaken for a lap. Else it may draw outside its window. trylock looks at its turn again instead.
  *
  * Memory is sequentially consistent here. That the turn is given by release and seen by acquire, and the same for tickets
  * that are given up and for serving, is left to oticket.c's argument, to ThreadSanitizer and to the weak-memory check (weak/).
@@ -60,6 +60,8 @@
  * mutant 11  safety  -DTHREADS=2           waits_with  trylock does not look at its turn again
  * mutant 12  safety  -DTHREADS=2           asleep   a waiter does not say that it is up no more
  * mutant 13  safety  -DTHREADS=2           asleep   whether the heir is up is looked up before the turn is given
+ * mutant 14  safety  -DTHREADS=2           asleep   a ticket is given back after another has been drawn
+ * mutant 15  entry   -DTHREADS=2           cycle    a ticket is given back again and again
  */
 #define TURNS 2
 #define ROUNDS 4
@@ -86,7 +88,7 @@ byte next = FIRST, serving = FIRST - 1;
 
 /*
  * The table of whereabouts: a bit for each ticket, as far as tickets differ there. A waiter says that it is up as soon as
- * its ticket is drawn, and that it is not when it enters.
+ * its ticket is drawn and not to be given back, and that it is not when it enters.
  */
 byte up;
 #define entry_of(t) (1 << (t) % (TURNS * ROUNDS))
@@ -97,6 +99,12 @@ byte holders;
 byte waits_with[THREADS] = NO_TICKET;
 byte has_read[THREADS] = NO_TICKET; /* and compares next with that soon */
 bool freed;
+#ifdef LIVENESS
+bool wants; /* the first thread has called lock, and has not got it */
+#define WANTS(does) if :: me == 0 -> wants = does :: else fi
+#else
+#define WANTS(does) skip
+#endif
 #ifdef CALLS
 byte users = THREADS;
 #endif
@@ -120,19 +128,37 @@ inline enter()
 	holders++;
 	assert(!ANY(IS_BEFORE));
 	waits_with[me] = NO_TICKET;
+	WANTS(false);
 	up = up & ~entry_of(ticket)
 }
 
-#define IS_LAPPED(p) (p != me && has_read[p] == after(next, 1))
+#define IS_LAPPED(p) (p != me && has_read[p] != NO_TICKET && from(after(next, 1), has_read[p]) == TICKETS / 2)
 #define may_draw (!ANY(IS_LAPPED))
 
-inline draw()
+inline draw_untold()
 {
 	ticket = next;
 	next = after(next, 1);
 	waits_with[me] = ticket;
-	up = up | entry_of(ticket);
 	assert(from(next, serving) <= TURNS * ROUNDS) /* or the sizes are too small for this model */
+}
+
+inline tell_up()
+{
+	up = up | entry_of(ticket)
+}
+
+inline draw()
+{
+	draw_untold();
+	tell_up()
+}
+
+/* The last ticket only, as soon as it is drawn. */
+inline give_back()
+{
+	next = ticket;
+	waits_with[me] = NO_TICKET
 }
 
 inline serve()
@@ -199,7 +225,23 @@ inline wait_for_turn(timed)
 
 inline lock()
 {
-	atomic { may_draw -> TOUCH; draw() };
+	atomic { may_draw -> TOUCH; draw_untold(); WANTS(true) };
+#if MUTANT == 15
+	do
+#else
+	if
+#endif
+	/* stay_out */
+	:: atomic { next == after(ticket, 1) || MUTANT == 14 -> TOUCH; give_back() };
+#if MUTANT == 15
+		atomic { may_draw -> TOUCH; draw_untold() }
+	:: tell_up(); break
+	od;
+#else
+		atomic { may_draw -> TOUCH; draw() }
+	:: tell_up()
+	fi;
+#endif
 	wait_for_turn(false)
 }
 
@@ -349,7 +391,7 @@ inline unlock()
 }
 
 #ifdef LIVENESS
-ltl entry { [] (waits_with[0] != NO_TICKET -> <> (waits_with[0] == NO_TICKET)) }
+ltl entry { [] (wants -> <> !wants) }
 #define MAY_GIVE_UP (me != 0)
 #else
 #define MAY_GIVE_UP true

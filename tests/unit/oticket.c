@@ -2,8 +2,10 @@
 /* What gsync_oticket promises beyond the contract of every lock: order, wrap, giving up. */
 #include "tests/unit/support.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include <guestsync/profile.h>
 
@@ -58,11 +60,16 @@ static void zeroed_memory_is_an_unlocked_lock(void **state)
 	assert_int_equal(gsync_oticket_destroy(&other), 0);
 }
 
+/* On the turn word of TICKET, which it shares with others. */
+static uint32_t sleepers_with(uint32_t ticket)
+{
+	return (uint32_t)(__atomic_load_n(&lock.turn[ticket % GSYNC_OTICKET_TURNS_], __ATOMIC_ACQUIRE) >> 32) & 0xfff;
+}
+
 /* Or it sleeps, having been up. */
 static void until_up(uint32_t ticket)
 {
-	while (!gsync_whereabouts_is_up(&lock, ticket) &&
-	       (__atomic_load_n(&lock.turn[ticket % GSYNC_OTICKET_TURNS_], __ATOMIC_RELAXED) >> 32 & 0xfff) == 0)
+	while (!gsync_whereabouts_is_up(&lock, ticket) && sleepers_with(ticket) == 0)
 		sched_yield();
 }
 
@@ -111,6 +118,21 @@ static void *wait_in_line(void *argument)
 		test_sleep_ms(1);
 	gsync_oticket_unlock(&lock);
 	return NULL;
+}
+
+static uint32_t count_sleepers(void)
+{
+	uint32_t sleepers = 0;
+
+	for (uint32_t i = 0; i < GSYNC_OTICKET_TURNS_; i++)
+		sleepers += sleepers_with(i);
+	return sleepers;
+}
+
+static void until_asleep(uint32_t count)
+{
+	while (count_sleepers() != count)
+		sched_yield();
 }
 
 static void until_drawn(uint32_t next)
@@ -367,6 +389,155 @@ static void a_crowd_need_not_switch_threads_for_each_turn(void **state)
 	assert_int_equal(gsync_oticket_destroy(&lock), 0);
 }
 
+/* A thread that asks behind a made-up queue, and its yields. */
+static struct asker {
+	unsigned flags;
+	uint32_t queue;
+	bool has_moved; /* a turn of it has passed */
+	bool is_preceded; /* the queue stands on its CPU */
+	bool is_timed;
+	bool can_be_pinned;
+	uint32_t yields;
+	uint32_t next_seen; /* when it yielded first */
+} asker;
+
+static __thread bool asks;
+
+/* Instead of libc's. */
+int sched_yield(void)
+{
+	if (asks && asker.yields++ == 0)
+		asker.next_seen = __atomic_load_n(&lock.next, __ATOMIC_RELAXED);
+	return (int)syscall(SYS_sched_yield);
+}
+
+static void *ask(void *unused)
+{
+	struct timespec late = test_deadline(60000);
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET((size_t)sched_getcpu(), &here);
+	asker.can_be_pinned = sched_setaffinity(0, sizeof(here), &here) == 0;
+	for (uint32_t ticket = 0; ticket < asker.queue; ticket++) {
+		gsync_whereabouts_forget(&lock, ticket);
+		if (asker.is_preceded)
+			gsync_whereabouts_tell(&lock, ticket, false);
+	}
+	asks = true;
+	if (!asker.is_timed)
+		gsync_oticket_lock(&lock);
+	else if (gsync_oticket_timedlock(&lock, &late) != 0)
+		return "too late";
+	asks = false;
+	gsync_oticket_unlock(&lock);
+	return unused;
+}
+
+/* The holder of TICKET releases it. */
+static void serve(uint32_t ticket)
+{
+	__atomic_store_n(&lock.serving, ticket, __ATOMIC_RELEASE);
+	gsync_oticket_unlock(&lock);
+}
+
+/* The queue has its turns, or the rest of them, once the thread sleeps in it. */
+static void let_ask(struct asker how)
+{
+	uint32_t ticket = 0;
+	pthread_t thread;
+	void *failed;
+
+	asker = how;
+	start_at(0);
+	lock.flags = how.flags;
+	lock.next = how.queue;
+	if (how.has_moved)
+		serve(ticket++);
+	__atomic_store_n(&lock.serving, ticket, __ATOMIC_RELEASE);
+	thread = test_thread(ask, NULL);
+	until_asleep(1);
+	while (ticket < how.queue)
+		serve(ticket++);
+	assert_int_equal(pthread_join(thread, &failed), 0);
+	assert_null(failed);
+	assert_int_equal(lock.serving, how.queue);
+	assert_int_equal(gsync_oticket_destroy(&lock), 0);
+}
+
+#define STAYS_OUT_MOST 64
+
+/* More than the library takes for long. */
+static uint32_t long_queue(void)
+{
+	uint64_t cpus;
+
+	assert_int_equal(gsync_profile_get("usable_cpus", &cpus), 0);
+	if (cpus > 32)
+		skip();
+	return (uint32_t)cpus * 2 + 2;
+}
+
+/* Others who press on the CPUs may prevent it for a while. */
+static void check_staying_out(struct asker how)
+{
+	struct timespec deadline = test_deadline(60000);
+
+	do {
+		assert_false(test_has_passed(&deadline));
+		let_ask(how);
+		if (!asker.can_be_pinned)
+			skip();
+		assert_true(asker.yields <= STAYS_OUT_MOST);
+	} while (asker.yields < STAYS_OUT_MOST);
+	assert_int_equal(asker.next_seen, how.queue);
+}
+
+static void who_stands_on_the_cpu_of_one_before_it_gives_its_ticket_back_and_yields(void **state)
+{
+	(void)state;
+	check_staying_out((struct asker){ .queue = long_queue(), .has_moved = true, .is_preceded = true });
+}
+
+static void who_asks_for_a_shared_lock_in_a_long_queue_gives_its_ticket_back_and_yields(void **state)
+{
+	(void)state;
+	check_staying_out((struct asker){ .queue = long_queue(), .has_moved = true, .flags = GSYNC_PROCESS_SHARED });
+}
+
+static void check_going_in(const struct asker *how, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		let_ask(how[i]);
+		assert_int_equal(asker.yields, 0);
+	}
+}
+
+static void nobody_stays_out_on_a_cpu_of_its_own_nor_of_a_short_queue_nor_until_a_deadline(void **state)
+{
+	const struct asker asks_how[] = {
+		{ .queue = long_queue(), .has_moved = true },
+		{ .queue = 3, .has_moved = true, .is_preceded = true },
+		{ .queue = 3, .has_moved = true, .flags = GSYNC_PROCESS_SHARED },
+		{ .queue = long_queue(), .has_moved = true, .is_preceded = true, .is_timed = true },
+	};
+
+	(void)state;
+	check_going_in(asks_how, sizeof(asks_how) / sizeof(*asks_how));
+}
+
+/* So they were served out of the order in which they came to a lock that was held for the first time, for long. */
+static void nobody_gives_its_ticket_back_before_a_turn_of_the_queue_has_passed(void **state)
+{
+	const struct asker asks_how[] = {
+		{ .queue = long_queue(), .is_preceded = true },
+		{ .queue = long_queue(), .flags = GSYNC_PROCESS_SHARED },
+	};
+
+	(void)state;
+	check_going_in(asks_how, sizeof(asks_how) / sizeof(*asks_how));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +555,10 @@ int main(void)
 		cmocka_unit_test(a_timed_waiter_outside_the_line_waits_out_its_time_despite_signals),
 		cmocka_unit_test(no_sleeper_and_no_mark_is_left_behind),
 		cmocka_unit_test(a_crowd_need_not_switch_threads_for_each_turn),
+		cmocka_unit_test(who_stands_on_the_cpu_of_one_before_it_gives_its_ticket_back_and_yields),
+		cmocka_unit_test(who_asks_for_a_shared_lock_in_a_long_queue_gives_its_ticket_back_and_yields),
+		cmocka_unit_test(nobody_stays_out_on_a_cpu_of_its_own_nor_of_a_short_queue_nor_until_a_deadline),
+		cmocka_unit_test(nobody_gives_its_ticket_back_before_a_turn_of_the_queue_has_passed),
 	};
 
 	return cmocka_run_group_tests_name("oticket", tests, NULL, NULL);

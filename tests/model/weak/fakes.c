@@ -7,7 +7,7 @@
 
 static const struct gsync_published settings = {
 	/* For otickets two are a crowd, whose turns come soon. */
-	.tuning = { .eager = 2, .usable_cpus = 1, .yield = 1000, .ticks_per_ns = 1, .repair_ns = 1000, .turn_ns = 1000 },
+	.tuning = { .eager = 2, .usable_cpus = 1, .yield = 20000, .ticks_per_ns = 1, .repair_ns = 1000, .turn_ns = 1000 },
 };
 
 const struct gsync_published gsync_untuned;
