@@ -121,7 +121,7 @@ static bool decide(struct trial *trial, gsync_lockword_t *lock, bool solo, uint3
 		   uint64_t window)
 {
 	clear(lock, GSYNC_MEASURED);
-	trial->solo = solo;
+	__atomic_store_n(&trial->solo, solo, __ATOMIC_RELAXED);
 	trial->untried = false;
 	trial->idle = 0;
 	trial->interval = interval < INTERVAL_MAX ? interval : INTERVAL_MAX;
@@ -183,17 +183,21 @@ static void go_solo_if_hot(struct trial *trial, gsync_lockword_t *lock, uint64_t
 	trial->untried = true;
 }
 
+/* A waiter has ended solo, this is a new lock at the address of an old one, or A came as a waiter ended a trial. */
+static bool is_overruled(struct trial *trial, uint32_t word)
+{
+	return __atomic_load_n(&trial->solo, __ATOMIC_RELAXED) != ((word & GSYNC_SOLO) != 0);
+}
+
 static void consider(struct trial *trial, gsync_lockword_t *lock, enum gsync_turn turn, bool one_cpu, uint64_t now,
 		     uint64_t window)
 {
 	uint32_t word = look(lock);
-	/* A waiter has ended solo, this is a new lock at the address of an old one, or A came as a waiter ended a trial. */
-	bool overruled = trial->solo != ((word & GSYNC_SOLO) != 0);
 
 	if ((word & GSYNC_MEASURED) != 0)
 		return;
 	trial->idle = turn == GSYNC_TURN_IDLE ? (uint8_t)(trial->idle + 1) : 0;
-	if (overruled || trial->idle >= (one_cpu && trial->untried ? LEFT_IDLE : IDLE_MOST)) {
+	if (is_overruled(trial, word) || trial->idle >= (one_cpu && trial->untried ? LEFT_IDLE : IDLE_MOST)) {
 		claim(trial, lock, one_cpu ? LEFT_REST : 0, now, window);
 	} else if (one_cpu && trial->untried) {
 		/* Soon after there are more CPUs a trial decides. */
@@ -229,8 +233,12 @@ void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn tur
 	if (now == 0)
 		now = gsync_ticks();
 	one_cpu = one_cpu_is_left();
-	/* Read without the entry: a value that is another lock's, or torn, only shifts a trial. */
-	if ((word & (GSYNC_SOLO | GSYNC_MEASURED)) == 0 && is_too_early(trial, own && one_cpu, now, window))
+	/*
+	 * Read without the entry: a value that is another lock's, or torn, only shifts a trial. Where a waiter has ended
+	 * solo its verdict is no reason to rest: the next trial comes soon.
+	 */
+	if ((word & (GSYNC_SOLO | GSYNC_MEASURED)) == 0 && !(own && is_overruled(trial, word)) &&
+	    is_too_early(trial, own && one_cpu, now, window))
 		return;
 	trial = enter(lock);
 	if (trial && trial->lock == lock) {

@@ -129,6 +129,21 @@ static void a_trial_in_which_a_waiter_has_ended_solo_is_over(void **state)
 	assert_int_equal(lock->word, 0);
 }
 
+/* The lock remained in turns for as long as solo was to be let alone: a tenth of the throughput, for up to a second. */
+static void the_next_trial_comes_soon_where_a_waiter_has_ended_solo(void **state)
+{
+	uint64_t now;
+
+	(void)state;
+	win();
+	now = gsync_ticks();
+	lock->word = 0;
+	for (int i = 0; i < 40; i++)
+		gsync_solo_waited(lock, i == 0 ? now : now + 5 * WINDOW, GSYNC_NO_TURN);
+	assert_int_equal(lock->word, GSYNC_MEASURED);
+	end_trial();
+}
+
 static void turns_that_come_in_vain_end_solo(void **state)
 {
 	(void)state;
@@ -291,6 +306,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_faster_for_a_crowd_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(without_a_crowd_a_trial_ends_in_turns, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_trial_in_which_a_waiter_has_ended_solo_is_over, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_next_trial_comes_soon_where_a_waiter_has_ended_solo, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(turns_that_come_in_vain_end_solo, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_lock_that_lost_its_entry_is_no_longer_measured, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_verdict_that_nobody_looks_after_is_dropped, set_up, tear_down),
