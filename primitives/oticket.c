@@ -351,10 +351,10 @@ static uint32_t coarse(uint64_t ticks)
 static bool was_crowd(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint64_t now)
 {
 	uint32_t last = __atomic_load_n(&lock->crowded, __ATOMIC_RELAXED);
+	uint32_t most = (uint32_t)((uint64_t)(CROWD_NS * tuning->ticks_per_ns) >> COARSE);
 
-	/* Another thread may have read the clock later. */
-	return last != 0 &&
-	       (int32_t)(coarse(now) - last) <= (int32_t)((uint64_t)(CROWD_NS * tuning->ticks_per_ns) >> COARSE);
+	/* Another thread may have read the clock a little later. */
+	return last != 0 && coarse(now) - last + most <= 2 * most;
 }
 
 /* Tickets from the holder's on, also such as were given up: */
@@ -362,8 +362,8 @@ static bool was_crowd(gsync_oticket_t *lock, const struct gsync_tuning *tuning, 
 #define LONG_QUEUE_MIN 4 /* and so many at the least: what is shorter is told without asking for the tuning */
 
 /*
- * Whether one of the queue before TICKET, if that is long and moves fast, stands on this CPU, and has to run first. In
- * shared memory nobody knows. Only where a crowd has been served lately: behind a holder that keeps
+ * Whether one of the queue before TICKET, if that is long and, as far as is known, moves fast, stands on this CPU, and has
+ * to run first. In shared memory nobody knows; nor who stands beyond the first 128. Only where a crowd has been served lately: behind a holder that keeps
  * the lock all wait in the order in which they came.
  */
 static bool is_in_the_way(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket)

@@ -18,10 +18,11 @@
  * lock one after another, each for a while; the others stay out of the queue meanwhile.
  *
  * Order: first come, first served, from the moment a ticket is drawn for good. Where a crowd
- * was served within the last 0.4 s, an untimed call that comes to a long queue, at least twice
- * as many as there are CPUs, of which one stands on its CPU (or may, where the lock is shared),
- * gives its ticket back and lets others run, up to 64 times, as long as that is so: others may
- * be served before it, as if it had been put off its CPU before it asked. A timed call may give
+ * was served within the last 0.4 s, an untimed call that comes to a long queue, at least 4 and
+ * twice as many as there are CPUs, with the holder, of which one of the first 128 stands on
+ * its CPU (or may, where the lock is shared), gives its ticket back and lets others run, up to
+ * 64 times, as long as that is so: others may be served before it, as if it had been put off
+ * its CPU before it asked. A timed call may give
  * its place up; the order of the others stays. Behind more than 120 tickets, also such as were given up, it draws its
  * own only once the queue is shorter (it polls about every millisecond). Who has no ticket
  * is no waiter that destroy or trylock would see.
@@ -82,7 +83,7 @@ GSYNC_STATIC_ASSERT(sizeof(gsync_oticket_t) <= 64, "one cache line");
 /* Returns 0, or EINVAL for a flag it does not know. */
 GSYNC_API int gsync_oticket_init(gsync_oticket_t *lock, unsigned flags);
 
-/* Returns 0, or EBUSY when the lock is held or waited for. */
+/* Returns 0, or EBUSY when the lock is held or waited for with a ticket. */
 GSYNC_API int gsync_oticket_destroy(gsync_oticket_t *lock);
 
 /*
@@ -124,7 +125,7 @@ static inline int gsync_oticket_trylock_(gsync_oticket_t *lock)
 	return 0;
 }
 
-/* Takes the lock if it is free and nobody waits. Returns 0 with the lock held, EBUSY without it. */
+/* Takes the lock if it is free and nobody waits with a ticket. Returns 0 with the lock held, EBUSY without it. */
 static inline int gsync_oticket_trylock(gsync_oticket_t *lock)
 {
 	int error = gsync_oticket_trylock_(lock);

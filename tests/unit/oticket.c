@@ -11,6 +11,7 @@
 
 #include "bench/oticket_at.h"
 #include "detect/clock.h"
+#include "detect/tuning.h"
 #include "primitives/whereabouts.h"
 
 #define WAITERS 12
@@ -389,11 +390,14 @@ static void a_crowd_need_not_switch_threads_for_each_turn(void **state)
 	assert_int_equal(gsync_oticket_destroy(&lock), 0);
 }
 
+#define COARSE 16 /* than ticks is what lock.crowded counts, by so many bits */
+
 /* A thread that asks behind a made-up queue, and its yields. */
 static struct asker {
 	unsigned flags;
 	uint32_t queue;
-	bool has_moved; /* a turn of it has passed */
+	bool has_moved; /* a turn of it has passed, */
+	uint64_t ago; /* so many ticks ago */
 	bool is_preceded; /* the queue stands on its CPU */
 	bool is_timed;
 	bool can_be_pinned;
@@ -454,6 +458,7 @@ static void let_ask(struct asker how)
 	lock.next = how.queue;
 	if (how.has_moved)
 		serve(ticket++);
+	lock.crowded -= (uint32_t)(how.ago >> COARSE);
 	__atomic_store_n(&lock.serving, ticket, __ATOMIC_RELEASE);
 	thread = test_thread(ask, NULL);
 	until_asleep(1);
@@ -475,7 +480,7 @@ static uint32_t long_queue(void)
 	assert_int_equal(gsync_profile_get("usable_cpus", &cpus), 0);
 	if (cpus > 32)
 		skip();
-	return (uint32_t)cpus * 2 + 2;
+	return (uint32_t)cpus * 2 + 4;
 }
 
 /* Others who press on the CPUs may prevent it for a while. */
@@ -493,10 +498,15 @@ static void check_staying_out(struct asker how)
 	assert_int_equal(asker.next_seen, how.queue);
 }
 
+static struct asker stays_out(void)
+{
+	return (struct asker){ .queue = long_queue(), .has_moved = true, .is_preceded = true };
+}
+
 static void who_stands_on_the_cpu_of_one_before_it_gives_its_ticket_back_and_yields(void **state)
 {
 	(void)state;
-	check_staying_out((struct asker){ .queue = long_queue(), .has_moved = true, .is_preceded = true });
+	check_staying_out(stays_out());
 }
 
 static void who_asks_for_a_shared_lock_in_a_long_queue_gives_its_ticket_back_and_yields(void **state)
@@ -508,6 +518,8 @@ static void who_asks_for_a_shared_lock_in_a_long_queue_gives_its_ticket_back_and
 static void check_going_in(const struct asker *how, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
+		/* There is nothing else that keeps it from yielding. */
+		check_staying_out(stays_out());
 		let_ask(how[i]);
 		assert_int_equal(asker.yields, 0);
 	}
@@ -517,6 +529,7 @@ static void nobody_stays_out_on_a_cpu_of_its_own_nor_of_a_short_queue_nor_until_
 {
 	const struct asker asks_how[] = {
 		{ .queue = long_queue(), .has_moved = true },
+		{ .queue = long_queue() - 4, .has_moved = true, .is_preceded = true },
 		{ .queue = 3, .has_moved = true, .is_preceded = true },
 		{ .queue = 3, .has_moved = true, .flags = GSYNC_PROCESS_SHARED },
 		{ .queue = long_queue(), .has_moved = true, .is_preceded = true, .is_timed = true },
@@ -527,11 +540,14 @@ static void nobody_stays_out_on_a_cpu_of_its_own_nor_of_a_short_queue_nor_until_
 }
 
 /* So they were served out of the order in which they came to a lock that was held for the first time, for long. */
-static void nobody_gives_its_ticket_back_before_a_turn_of_the_queue_has_passed(void **state)
+static void nobody_gives_its_ticket_back_unless_a_turn_of_the_queue_has_passed_lately(void **state)
 {
+	const uint64_t half_a_second = (uint64_t)(500000000u * gsync_tuning().ticks_per_ns);
 	const struct asker asks_how[] = {
 		{ .queue = long_queue(), .is_preceded = true },
 		{ .queue = long_queue(), .flags = GSYNC_PROCESS_SHARED },
+		{ .queue = long_queue(), .has_moved = true, .ago = half_a_second, .is_preceded = true },
+		{ .queue = long_queue(), .has_moved = true, .ago = 0 - half_a_second, .is_preceded = true },
 	};
 
 	(void)state;
@@ -558,7 +574,7 @@ int main(void)
 		cmocka_unit_test(who_stands_on_the_cpu_of_one_before_it_gives_its_ticket_back_and_yields),
 		cmocka_unit_test(who_asks_for_a_shared_lock_in_a_long_queue_gives_its_ticket_back_and_yields),
 		cmocka_unit_test(nobody_stays_out_on_a_cpu_of_its_own_nor_of_a_short_queue_nor_until_a_deadline),
-		cmocka_unit_test(nobody_gives_its_ticket_back_before_a_turn_of_the_queue_has_passed),
+		cmocka_unit_test(nobody_gives_its_ticket_back_unless_a_turn_of_the_queue_has_passed_lately),
 	};
 
 	return cmocka_run_group_tests_name("oticket", tests, NULL, NULL);
