@@ -57,7 +57,7 @@ holds 'd["wake_ns"] is None and not d["wake_trusted"] and d["profile"]["usable_c
 # Whoever runs a program with raised rights must not choose how it waits.
 if [ "$(id -u)" -eq 0 ] && cp "$guestsync" "$work/raised" && chmod 4755 "$work/raised" &&
 	setpriv --reuid 65534 --regid 65534 --clear-groups grep -q '^CapEff.*0000$' /proc/self/status &&
-	! findmnt -no OPTIONS -T "$work" | grep -qw nosuid; then
+	! findmnt -no OPTIONS -T "$work" | grep -w nosuid >/dev/null; then
 	expect 0 '' setpriv --reuid 65534 --regid 65534 --clear-groups env GUESTSYNC_SPIN_NS=4321 GUESTSYNC_EAGER=abc \
 		GUESTSYNC_STATS=1 \
 		"$work/raised" detect --json
@@ -215,7 +215,7 @@ grep -qE '^† gsync_oticket ÷ token_ring: [0-9.]+ \(bound: one CPU, no halted 
 expect 2 'token_ring is a bound, not a lock' "$guestsync" bench --locks token_ring
 expect 0 '' "$guestsync" bench "${quick[@]}" --locks gsync_mutex --scenario plain,hogs --json
 holds '{c["scenario"] for c in d["cells"]} == {"plain","hogs"}'
-if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'hogs were left behind'; fi
+if readlink /proc/[0-9]*/exe 2>/dev/null | grep -xF "$guestsync" >/dev/null; then flunk 'hogs were left behind'; fi
 expect 0 '' "$guestsync" bench --seconds 0.1 --rounds 3 --threads 1,2 --kind lock,barrier --locks gsync_mutex,gsync_barrier \
 	--scenario plain,oc --every 50 --json
 cat >"$work/effects.py" <<'EOF'
@@ -385,7 +385,7 @@ for row in '## locks, hogs: ' '### locks, plain, critical section 100 ns' '\| \*
 done
 echo '- because *of this*' >"$work/notes.md"
 expect 0 '' "$guestsync" bench --from "$work/page/results.json" --format markdown --notes "$work/notes.md"
-sed -n '/^## Where ours fall short/,/^## Figures/p' "$work/out" | grep -qxF -e '- because *of this*' || flunk 'the notes are not where they belong'
+sed -n '/^## Where ours fall short/,/^## Figures/p' "$work/out" | grep -xF -e '- because *of this*' >/dev/null || flunk 'the notes are not where they belong'
 expect 1 'cannot read "/nonexistent"' "$guestsync" bench --seconds 60 --format markdown --notes /nonexistent --out "$work/nothing"
 expect 1 'cannot read ".*": Is a directory' "$guestsync" bench --seconds 60 --format markdown --notes "$work" --out "$work/nothing"
 expect 2 ': --notes goes with --format markdown' "$guestsync" bench --notes "$work/notes.md"
@@ -487,7 +487,7 @@ python3 "$work/oracle.py" "$work/out" || flunk 'calibrate --oracle does not add 
 holds 'set(d) == {"machine","settings","cells","summary"} and d["summary"]["cells"] == len(d["cells"]) == 6'
 holds '{(c["kind"], c["lock"], c["scenario"]) for c in d["cells"]} == {(k, l, s) for k, l in [("lock","gsync_mutex"),("lock","gsync_oticket"),("barrier","gsync_barrier")] for s in ["plain","hogs"]}'
 holds '{"threads","cs_ns","think_ns","chosen_ops_per_s","best_ops_per_s","best_spin_ns","spread"} <= set(d["cells"][0])'
-if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'calibrate --oracle left hogs behind'; fi
+if readlink /proc/[0-9]*/exe 2>/dev/null | grep -xF "$guestsync" >/dev/null; then flunk 'calibrate --oracle left hogs behind'; fi
 expect 0 '' "$guestsync" calibrate --oracle --threads 2 --cs 1000 --seconds 0.1 --rounds 2 --scenario oc --locks gsync_mutex --json
 holds 'len(d["cells"]) == 1 and d["cells"][0]["scenario"] == "oc" and any(r["chosen"] > 0 for r in d["cells"][0]["rounds"])'
 expect 0 '' "$guestsync" calibrate --oracle "${small[@]}" --scenario plain --locks gsync_barrier --out "$work/oracle.txt"
@@ -527,7 +527,7 @@ first=$("$guestsync" torture --minutes 0.001 --locks pthread_spin | sed -n '1s/s
 timeout --foreground -s TERM 1 "$guestsync" torture >"$work/out" 2>"$work/err"
 [ $? -ne 0 ] && grep -q interrupted "$work/err" || flunk 'torture, interrupted, said nothing'
 sleep 0.3
-if readlink /proc/[0-9]*/exe 2>/dev/null | grep -qxF "$guestsync"; then flunk 'torture left processes behind'; fi
+if readlink /proc/[0-9]*/exe 2>/dev/null | grep -xF "$guestsync" >/dev/null; then flunk 'torture left processes behind'; fi
 expect 2 'minutes' "$guestsync" torture --minutes 0
 expect 2 'minutes' "$guestsync" torture --minutes 1x
 expect 2 'seed' "$guestsync" torture --seed -1

@@ -19,7 +19,7 @@ passes() {
 	local wanted=$1 found=static
 
 	"$2" >/dev/null
-	if readelf -d "$2" | grep -q 'NEEDED.*libguestsync.so.0'; then
+	if readelf -d "$2" | grep 'NEEDED.*libguestsync.so.0' >/dev/null; then
 		found=shared
 	fi
 	[ $found = "$wanted" ] || { echo "consumers: $2 is $found, not $wanted" >&2; exit 1; }
@@ -88,8 +88,8 @@ for cc in gcc clang; do
 	$cc "${warnings[@]}" -include guestsync/pthread_spin.h "$work/posix.c" $(pkg-config --cflags --libs guestsync) \
 		-o "$work/shimmed"
 	passes shared "$work/shimmed"
-	nm "$work/shimmed" | grep -q 'U gsync_spinlock_lock_slow_'
-	if nm -D "$work/shimmed" | grep -q pthread_spin; then
+	nm "$work/shimmed" | grep 'U gsync_spinlock_lock_slow_' >/dev/null
+	if nm -D "$work/shimmed" | grep pthread_spin >/dev/null; then
 		echo "consumers: the shim left a pthread_spin function in place" >&2
 		exit 1
 	fi
@@ -174,7 +174,7 @@ ok "meson, as a subproject"
 nm -D --defined-only "$lib/libguestsync.so" | awk '$2 == "T" || $2 == "D" || $2 == "B" { sub(/@.*/, "", $3); print $3 }' |
 	sort -u >"$work/exported"
 diff "$work/declared" "$work/exported"
-readelf -d "$lib/libguestsync.so" | grep -q 'SONAME.*libguestsync.so.0'
+readelf -d "$lib/libguestsync.so" | grep 'SONAME.*libguestsync.so.0' >/dev/null
 # Two constructors and no more: one reads the environment and tells liburcu of forks, one counts if that is asked for there.
 if [ "$(readelf -SW "$lib/libguestsync.a" | grep -c ' \.init_array')" -ne 2 ]; then
 	echo "consumers: the library has not the two constructors that it should have" >&2

@@ -106,7 +106,7 @@ variables=$(grep -o 'GUESTSYNC_[A-Z_]*[A-Z]' man/guestsync.7 | sort -u)
 missing=$(comm -13 <(echo "$variables") "$work/thresholds")
 [ -z "$missing" ] || flunk "guestsync(7) does not have" $missing
 for variable in $variables; do
-	env "$variable=1" "$guestsync" --version 2>&1 >/dev/null | grep -q 'no such setting' && flunk "guestsync(7) has $variable"
+	env "$variable=1" "$guestsync" --version 2>&1 >/dev/null | grep 'no such setting' >/dev/null && flunk "guestsync(7) has $variable"
 done
 
 # ---- sizes: here and in the README
@@ -134,7 +134,7 @@ for document in *.md docs/*.md; do
 done
 
 version=$("$guestsync" --version | cut -d' ' -f2)
-grep -m1 '^## ' CHANGELOG.md 2>/dev/null | grep -qF "[$version]" || flunk "CHANGELOG.md does not begin with [$version]"
+grep -m1 '^## ' CHANGELOG.md 2>/dev/null | grep -F "[$version]" >/dev/null || flunk "CHANGELOG.md does not begin with [$version]"
 
 [ $failed -eq 0 ] && echo 'the manual holds'
 exit $failed
