@@ -362,9 +362,9 @@ static bool was_crowd(gsync_oticket_t *lock, const struct gsync_tuning *tuning, 
 #define LONG_QUEUE_MIN 4 /* and so many at the least: what is shorter is told without asking for the tuning */
 
 /*
- * Whether one of the queue before TICKET, if that is long and, as far as is known, moves fast, stands on this CPU, and has
- * to run first. In shared memory nobody knows; nor who stands beyond the first 128. Only where a crowd has been served lately: behind a holder that keeps
- * the lock all wait in the order in which they came.
+ * Whether one of the queue before TICKET, if that is long and, as far as is known, moves fast, stands on this CPU, and
+ * has to run first. In shared memory nobody knows; nor does anybody beyond the first 128. Only where a crowd has been
+ * served lately: behind a holder that keeps the lock all wait in the order in which they came.
  */
 static bool is_in_the_way(gsync_oticket_t *lock, const struct gsync_tuning *tuning, uint32_t ticket)
 {

@@ -22,10 +22,10 @@
  * twice as many as there are CPUs, with the holder, of which one of the first 128 stands on
  * its CPU (or may, where the lock is shared), gives its ticket back and lets others run, up to
  * 64 times, as long as that is so: others may be served before it, as if it had been put off
- * its CPU before it asked. A timed call may give
- * its place up; the order of the others stays. Behind more than 120 tickets, also such as were given up, it draws its
- * own only once the queue is shorter (it polls about every millisecond). Who has no ticket
- * is no waiter that destroy or trylock would see.
+ * its CPU before it asked. A timed call may give its place up; the order of the others stays.
+ * Behind more than 120 tickets, also such as were given up, it draws its own only once the
+ * queue is shorter (it polls about every millisecond). Who has no ticket is no waiter that
+ * destroy or trylock would see.
  *
  *                      may block  may spin  signal handler       after fork
  *   lock               yes (*)    yes       no                   held locks stay held in the child
