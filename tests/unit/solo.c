@@ -56,6 +56,12 @@ static uint32_t wait_for_a_change(uint64_t gap, int patience_ms)
 	return lock->word;
 }
 
+static void come(int times, uint64_t now, enum gsync_turn turn)
+{
+	for (int i = 0; i < times; i++)
+		gsync_solo_waited(lock, now, turn);
+}
+
 static void begin_a_trial(void)
 {
 	assert_int_equal(lock->word, 0);
@@ -138,11 +144,9 @@ static void the_next_trial_comes_soon_where_a_waiter_has_ended_solo(void **state
 	win();
 	now = gsync_ticks();
 	lock->word = 0;
-	for (int i = 0; i < 40; i++)
-		gsync_solo_waited(lock, now, GSYNC_NO_TURN);
+	come(40, now, GSYNC_NO_TURN);
 	assert_int_equal(lock->word, 0);
-	for (int i = 0; i < 40; i++)
-		gsync_solo_waited(lock, now + 5 * WINDOW, GSYNC_NO_TURN);
+	come(40, now + 5 * WINDOW, GSYNC_NO_TURN);
 	assert_int_equal(lock->word, GSYNC_MEASURED);
 	end_trial();
 }
@@ -223,12 +227,6 @@ static void there_sections_may_be_long(void **state)
 	assert_int_equal(wait_for_a_change(WINDOW / 12, PATIENCE_MS), GSYNC_SOLO);
 }
 
-static void come_in_vain(int turns, uint64_t now)
-{
-	for (int i = 0; i < turns; i++)
-		gsync_solo_waited(lock, now, GSYNC_TURN_IDLE);
-}
-
 /* The turns are farther apart than trials would be. */
 static void there_it_ends_later_but_not_for_a_moment(void **state)
 {
@@ -237,16 +235,14 @@ static void there_it_ends_later_but_not_for_a_moment(void **state)
 	(void)state;
 	go_solo_without_a_trial();
 	now = gsync_ticks();
-	come_in_vain(12, now);
-	come_in_vain(11, now + 100ull * WINDOW);
+	come(12, now, GSYNC_TURN_IDLE);
+	come(11, now + 100ull * WINDOW, GSYNC_TURN_IDLE);
 	assert_int_equal(lock->word, GSYNC_SOLO);
-	come_in_vain(1, now + 200ull * WINDOW);
+	come(1, now + 200ull * WINDOW, GSYNC_TURN_IDLE);
 	assert_int_equal(lock->word, 0);
-	for (int i = 0; i < 100; i++)
-		gsync_solo_waited(lock, now + 500ull * WINDOW, GSYNC_NO_TURN);
+	come(100, now + 500ull * WINDOW, GSYNC_NO_TURN);
 	assert_int_equal(lock->word, 0);
-	for (int i = 0; i < 100; i++)
-		gsync_solo_waited(lock, now + 700ull * WINDOW, GSYNC_NO_TURN);
+	come(100, now + 700ull * WINDOW, GSYNC_NO_TURN);
 	assert_int_equal(lock->word, GSYNC_SOLO);
 }
 
@@ -259,8 +255,7 @@ static void there_who_cannot_have_its_turn_ends_it_and_not_for_a_moment(void **s
 	now = gsync_ticks();
 	lock->word = 0;
 	gsync_solo_waited(lock, now, GSYNC_NO_TURN);
-	for (int i = 0; i < 100; i++)
-		gsync_solo_waited(lock, now + 50ull * WINDOW, GSYNC_NO_TURN);
+	come(100, now + 50ull * WINDOW, GSYNC_NO_TURN);
 	assert_int_equal(lock->word, 0);
 }
 
@@ -283,10 +278,10 @@ static void or_turns_that_had_come_in_vain_do(void **state)
 {
 	(void)state;
 	go_solo_without_a_trial();
-	come_in_vain(10, gsync_ticks());
+	come(10, gsync_ticks(), GSYNC_TURN_IDLE);
 	assert_int_equal(lock->word, GSYNC_SOLO);
 	set_others(GSYNC_OTHERS_COMPETE);
-	come_in_vain(1, gsync_ticks());
+	come(1, gsync_ticks(), GSYNC_TURN_IDLE);
 	assert_int_equal(lock->word, 0);
 }
 
