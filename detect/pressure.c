@@ -217,6 +217,50 @@ static bool switches_are_dear(const struct gsync_usage *before, const struct gsy
 	return since(before->own_switches, after->own_switches) * NS_PER_SWITCH_MOST >= since(before->own, after->own);
 }
 
+/*
+ * Who takes a CPU by force comes and goes as it likes, with or without our yields. That they come back quickly
+ * tells of it only where few of our own threads wait for a CPU: where many do they are slow anyhow.
+ */
+#define GAIN_PERCENT 15
+#define AVERAGED_LOOKS 8
+#define REFUSED_LOOKS_LEAST 2u
+#define SPARED_LOOKS 100u
+#define GAP_NS 250000000.0 /* longer between two looks: nobody waited for a lock, so others may have had what nobody wanted */
+
+static void note_share_of_others(double *average, const struct gsync_usage *before, const struct gsync_usage *after, double ns)
+{
+	double percent = 100.0 - gsync_share_between(before, after);
+
+	if (ns <= GAP_NS)
+		*average += *average > 0 ? (percent - *average) / AVERAGED_LOOKS : percent;
+}
+
+void gsync_courtesy_watch_refused(struct gsync_courtesy *courtesy, const struct gsync_usage *before,
+				  const struct gsync_usage *after, double ns)
+{
+	note_share_of_others(&courtesy->refused, before, after, ns);
+	courtesy->refused_looks++;
+}
+
+static bool gains_little(const struct gsync_courtesy *courtesy)
+{
+	return courtesy->courted > 0 && courtesy->courted <= 100 - FAIR_PERCENT &&
+	       courtesy->refused * 100 >= courtesy->courted * (100 - GAIN_PERCENT);
+}
+
+/* Whether nobody is to be refused for now. */
+static bool are_spared(struct gsync_courtesy *courtesy)
+{
+	if (courtesy->spared_looks > 0)
+		courtesy->spared_looks--;
+	if (courtesy->refused_looks >= REFUSED_LOOKS_LEAST)
+		courtesy->spared_looks = SPARED_LOOKS;
+	courtesy->refused_looks = 0;
+	if (!gains_little(courtesy))
+		courtesy->spared_looks = 0;
+	return courtesy->spared_looks > 0;
+}
+
 #define DOUBTS_MOST 2u
 
 void gsync_courtesy_judge_others(struct gsync_courtesy *courtesy, const struct gsync_usage *before,
@@ -224,6 +268,12 @@ void gsync_courtesy_judge_others(struct gsync_courtesy *courtesy, const struct g
 {
 	bool one_cpu = is_one_cpu(before, after, ns);
 
+	if (since(before->yields, after->yields) >= YIELDS_ENOUGH)
+		note_share_of_others(&courtesy->courted, before, after, ns);
+	if (are_spared(courtesy)) {
+		courtesy->others = GSYNC_OTHERS_USE_FORCE;
+		return;
+	}
 	/* On a CPU that is left to us yields are quick, too, and few. */
 	if (courtesy->others == GSYNC_OTHERS_LEAVE_ONE) {
 		courtesy->doubts = one_cpu ? 0 : courtesy->doubts + 1;
@@ -243,7 +293,7 @@ void gsync_courtesy_judge_others(struct gsync_courtesy *courtesy, const struct g
 
 uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, bool answered)
 {
-	if (answered) {
+	if (answered || courtesy->spared_looks > 0) {
 		courtesy->rude_looks = 0;
 		courtesy->refusal_ns /= 2;
 		return 0;

@@ -58,13 +58,19 @@ enum gsync_others {
  * get half of the CPUs each; to one that does not, each yield gives a time slice
  * away; to one that takes CPUs by force it gives nothing. So whoever comes is met with
  * courtesy; where that is not answered for two looks in a row, it ends for a while,
- * and for longer each time.
+ * and for longer each time. Unless that turns out to gain nothing: where they have as
+ * much without our yields they do not live on those, so these go on.
  */
 struct gsync_courtesy {
 	uint32_t rude_looks;
 	uint32_t refusal_ns; /* the last one */
 	enum gsync_others others;
 	uint32_t doubts; /* looks in a row in which it was not just about one CPU any more: one may be chance */
+	/* Whether refusals gain anything: percent that others had of what was used, on average of some looks; 0 = not known. */
+	double courted; /* while this process yielded */
+	double refused; /* while it did not */
+	uint32_t refused_looks; /* in this refusal, so far */
+	uint32_t spared_looks;	/* so many are left in which nobody is refused */
 };
 
 #define GSYNC_REFUSAL_NS_MOST 4000000000u
@@ -88,6 +94,10 @@ bool gsync_is_answered_between(const struct gsync_usage *before, const struct gs
  */
 void gsync_courtesy_judge_others(struct gsync_courtesy *courtesy, const struct gsync_usage *before,
 				 const struct gsync_usage *after, double ns);
+
+/* A look NS after the one before, while others are refused. */
+void gsync_courtesy_watch_refused(struct gsync_courtesy *courtesy, const struct gsync_usage *before,
+				  const struct gsync_usage *after, double ns);
 
 /* ANSWERED: since the last look, during which this process yielded to others. For so long nobody should yield now. */
 uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, bool answered);

@@ -335,12 +335,16 @@ static void publish_others(void)
 	__atomic_store_n(&gsync_live.others, (uint32_t)courtesy.others, __ATOMIC_RELAXED);
 }
 
+/* Since the last look. */
+static double ns_until(uint64_t now)
+{
+	return (double)(now - usage_at) / gsync_ticks_per_ns(&conditions.calibration);
+}
+
 /* Returns for how long, in ticks, nobody should yield now. Where nobody has, there is no answer to be judged. */
 static uint64_t judge_others(const struct gsync_usage *fresh, uint64_t now)
 {
-	double ns = (double)(now - usage_at) / gsync_ticks_per_ns(&conditions.calibration);
-
-	gsync_courtesy_judge_others(&courtesy, &usage, fresh, ns);
+	gsync_courtesy_judge_others(&courtesy, &usage, fresh, ns_until(now));
 	if (fresh->yields == usage.yields)
 		return 0;
 	return in_ticks(gsync_courtesy_judge(&courtesy, gsync_is_answered_between(&usage, fresh)));
@@ -352,8 +356,11 @@ static void note_others(const struct gsync_usage *fresh, uint64_t now)
 	const struct gsync_tuning *tuning = &gsync_published()->tuning;
 	uint64_t refusal = 0;
 
-	if (gsync_others_are_rude(tuning))
+	if (gsync_others_are_rude(tuning)) {
+		if (gsync_is_pressed())
+			gsync_courtesy_watch_refused(&courtesy, &usage, fresh, ns_until(now));
 		return;
+	}
 	if (gsync_is_throttled(tuning))
 		refusal = pressure_lasts();
 	else if (courtesy.others == GSYNC_OTHERS_LEAVE_ONE || gsync_is_pressed())

@@ -37,10 +37,10 @@
  * (1) Without A, a waiter sleeps only on a word in which it has seen L and W; futex
  * compares the word again. So a release that comes before the sleep changes the
  * word, and one that comes after, except in (4) and (5), sees W.
- * (2) A release that clears W wakes one, of all that there are: sleepers listen on the
- * channel of their CPU, but the last wake-up of each release is for all channels. And
- * who has slept stands for all that still sleep: it acquires with W set, or sets W
- * before it sleeps again, or wakes another when it gives up.
+ * (2) A release that clears W wakes one, if anybody sleeps: sleepers listen on the
+ * channel of their CPU, and unless one of another CPU has been woken the last wake-up
+ * is for all channels. And who has slept stands for all that still sleep: it acquires
+ * with W set, or sets W before it sleeps again, or wakes another when it gives up.
  * (3) A grant finds a taker: it is made only if a sleeper was woken after H was
  * set and H still stands. That one is awake, or has cleared H: to sleep again or
  * to give up it must. Or a waiter takes the grant that has been overdue for long: then
@@ -65,9 +65,10 @@
  * in the step that clears P. That A comes or goes changes none of this, even if the
  * step that goes to sleep ends it; who ends solo after a trial wakes one all the
  * same, so that the others need not wait for the guard.
- * Nobody starves: a sleeper is woken in the order of sleep, whenever a guard has had
- * its turn; from then on its own turn comes with the clock, whoever is the guard. A
- * waiter that cannot have its turn, time after time, ends solo.
+ * Nobody starves: one is woken whenever a guard has had its turn, in the order of sleep,
+ * but those of the guard's CPU not before one of the others has been guard; from then on
+ * its own turn comes with the clock, whoever is the guard. A waiter that cannot have its
+ * turn, time after time, ends solo.
  *
  * Fork. The child inherits P, but not the guard. So P is a number that a process
  * does not share with its nearest ancestors (detect/process.h); a waiter that finds
@@ -579,22 +580,20 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, unsigned kind, const struct
 }
 
 /*
- * Wakes one; by the address only. Beside others who want our CPUs it may be long until that one runs, so another
- * is woken, first of all of another CPU: where both are of this one, which this thread may go on to use, the other
- * CPUs idle. But not where it is our own quota that keeps the CPUs from us.
+ * Wakes one; by the address only. First of all one of another CPU: of this one, which this thread may go on to use, it
+ * would have to wait for the CPU as well as for the lock, while another CPU idles. Beside others who want our CPUs it
+ * may be long until it runs, so two are woken. But not where it is our own quota that keeps the CPUs from us.
  */
 static void wake(gsync_lockword_t *lock, bool shared)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	int count = 1;
+	int count = gsync_is_pressed() && !gsync_is_throttled(&tuning) ? 2 : 1;
+	uint32_t here = channel_here();
 
-	if (gsync_is_pressed() && !gsync_is_throttled(&tuning)) {
-		uint32_t here = channel_here();
-
-		if (here == GSYNC_ANYBODY || gsync_futex_wake(&lock->word, 1, ~here, shared) == 0)
-			count = 2;
-	}
-	gsync_futex_wake(&lock->word, count, GSYNC_ANYBODY, shared);
+	if (here != GSYNC_ANYBODY)
+		count -= gsync_futex_wake(&lock->word, 1, ~here, shared);
+	if (count > 0)
+		gsync_futex_wake(&lock->word, count, GSYNC_ANYBODY, shared);
 }
 
 void gsync_lockword_unlock_slow(gsync_lockword_t *lock)

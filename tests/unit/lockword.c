@@ -402,15 +402,16 @@ static bool is_up(const struct stand_in *sleeper)
 
 enum { HERE_FIRST, HERE_NEXT, ELSEWHERE, STAND_INS };
 
-/* Three fall asleep within MS each, two of them on this CPU. Returns whether a release woke the first of them and the other CPU's. */
-static bool release_wakes_one_here_and_one_elsewhere(long ms)
+/* Three fall asleep within MS each, two of them on this CPU. Returns whether a release woke who is in EXPECTED, and nobody else. */
+static bool release_wakes(const bool expected[STAND_INS], bool pressed, long ms)
 {
 	gsync_spinlock_t lock = { .lock = { .word = SLEEPERS | 1 } };
 	uint32_t here = (uint32_t)sched_getcpu() % 32;
 	struct timespec late = test_deadline(1000);
 	struct stand_in sleepers[STAND_INS];
 	pthread_t threads[STAND_INS];
-	bool both;
+	int missing;
+	bool as_expected = true;
 
 	for (int i = 0; i < STAND_INS; i++) {
 		uint32_t cpu = i == ELSEWHERE ? (here + 1) % 32 : here;
@@ -419,36 +420,56 @@ static bool release_wakes_one_here_and_one_elsewhere(long ms)
 		threads[i] = test_thread(sleep_once, &sleepers[i]);
 		test_sleep_ms(ms);
 	}
-	__atomic_store_n(&gsync_live.pressed_until, gsync_ticks() + gsync_live.look_interval, __ATOMIC_RELAXED);
+	__atomic_store_n(&gsync_live.pressed_until, pressed ? gsync_ticks() + gsync_live.look_interval : 0, __ATOMIC_RELAXED);
 	gsync_spinlock_unlock(&lock);
 	__atomic_store_n(&gsync_live.pressed_until, 0u, __ATOMIC_RELAXED);
-	while (!(is_up(&sleepers[HERE_FIRST]) && is_up(&sleepers[ELSEWHERE])) && !test_has_passed(&late))
+	do {
 		test_sleep_ms(1);
-	both = is_up(&sleepers[HERE_FIRST]) && is_up(&sleepers[ELSEWHERE]) && !is_up(&sleepers[HERE_NEXT]);
+		missing = 0;
+		for (int i = 0; i < STAND_INS; i++)
+			missing += expected[i] && !is_up(&sleepers[i]);
+	} while (missing > 0 && !test_has_passed(&late));
+	for (int i = 0; i < STAND_INS; i++)
+		as_expected &= is_up(&sleepers[i]) == expected[i];
 	for (int i = 0; i < STAND_INS; i++) {
 		while (!is_up(&sleepers[i]))
 			gsync_futex_wake(&lock.lock.word, GSYNC_WAKE_ALL, GSYNC_ANYBODY, false);
 		test_join(threads[i]);
 	}
-	return both;
+	return as_expected;
 }
 
-/* Where both were of the releasing thread's CPU they waited for it, and nobody woke the other CPU. */
-static void a_release_under_pressure_wakes_another_cpu_too(void **state)
+static void assert_a_release_wakes(const bool expected[STAND_INS], bool pressed)
 {
 	cpu_set_t allowed, one;
-	bool both = false;
+	bool as_expected = false;
 
-	(void)state;
 	gsync_tune();
 	CPU_ZERO(&one);
 	CPU_SET((size_t)sched_getcpu(), &one);
 	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
 	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
-	for (long ms = 1; ms < 1000 && !both; ms *= 2)
-		both = release_wakes_one_here_and_one_elsewhere(ms);
+	for (long ms = 1; ms < 1000 && !as_expected; ms *= 2)
+		as_expected = release_wakes(expected, pressed, ms);
 	sched_setaffinity(0, sizeof(allowed), &allowed);
-	assert_true(both);
+	assert_true(as_expected);
+}
+
+/* Who was woken on the releasing thread's CPU waited for it, and nobody woke the other CPU. */
+static void a_release_wakes_another_cpu_first(void **state)
+{
+	static const bool expected[STAND_INS] = { [ELSEWHERE] = true };
+
+	(void)state;
+	assert_a_release_wakes(expected, false);
+}
+
+static void a_release_under_pressure_wakes_another_cpu_too(void **state)
+{
+	static const bool expected[STAND_INS] = { [HERE_FIRST] = true, [ELSEWHERE] = true };
+
+	(void)state;
+	assert_a_release_wakes(expected, true);
 }
 
 static void *alone_and_aloud(void *argument)
@@ -705,6 +726,7 @@ int main(void)
 		cmocka_unit_test(a_shared_mutex_is_never_handed_over),
 		cmocka_unit_test(a_sleeper_gets_a_mutex_that_another_retakes_at_once),
 		cmocka_unit_test(a_hand_over_finds_nobody_and_the_mutex_stays_held),
+		cmocka_unit_test(a_release_wakes_another_cpu_first),
 		cmocka_unit_test(a_release_under_pressure_wakes_another_cpu_too),
 		cmocka_unit_test(solo_comes_and_goes_and_nobody_is_left_behind),
 		cmocka_unit_test(a_waiter_that_cannot_have_its_turn_ends_solo),

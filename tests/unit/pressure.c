@@ -348,6 +348,86 @@ static void quick_yields_are_a_sign_of_force_but_on_a_cpu_that_is_left_to_us(voi
 	assert_int_equal(look(&courtesy, half, 500, 10), GSYNC_OTHERS_LEAVE_ONE);
 }
 
+/* Others keep a CPU for long, and our yields come back late, as where many of ours wait for one: so far that is rude. */
+static enum gsync_others look_at_rude_ones(struct gsync_courtesy *courtesy, uint64_t own_ms, uint64_t foreign_ms)
+{
+	return look(courtesy, after_work(own_ms, foreign_ms, 1850, 17), 500, 400);
+}
+
+/* So much others have while they are refused, in two looks NS apart. */
+static void refuse(struct gsync_courtesy *courtesy, uint64_t own_ms, uint64_t foreign_ms, double ns)
+{
+	struct gsync_usage after = after_work(own_ms, foreign_ms, 1850, 17);
+
+	gsync_courtesy_judge(courtesy, false);
+	assert_int_not_equal(gsync_courtesy_judge(courtesy, false), 0);
+	for (int i = 0; i < 2; i++)
+		gsync_courtesy_watch_refused(courtesy, &so_far, &after, ns);
+}
+
+static struct gsync_courtesy courteous_beside(uint64_t own_ms, uint64_t foreign_ms)
+{
+	struct gsync_courtesy courtesy = { 0 };
+
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(look_at_rude_ones(&courtesy, own_ms, foreign_ms), GSYNC_OTHERS_COMPETE);
+	return courtesy;
+}
+
+static bool are_spared(struct gsync_courtesy *courtesy, uint64_t own_ms, uint64_t foreign_ms)
+{
+	return look_at_rude_ones(courtesy, own_ms, foreign_ms) == GSYNC_OTHERS_USE_FORCE;
+}
+
+/* 128 threads beside real-time threads did not yield for most of the time, at 0.9 of the throughput. */
+static void a_refusal_that_gains_nothing_is_the_last_for_a_while(void **state)
+{
+	struct gsync_courtesy courtesy = courteous_beside(46, 38);
+	int spared = 0;
+
+	(void)state;
+	refuse(&courtesy, 44, 34, 40.0 * MS);
+	while (are_spared(&courtesy, 46, 38)) {
+		assert_int_equal(gsync_courtesy_judge(&courtesy, false), 0);
+		spared++;
+	}
+	assert_in_range(spared, 50, 200);
+	/* Then it is tried again. */
+	refuse(&courtesy, 44, 34, 40.0 * MS);
+	assert_true(are_spared(&courtesy, 46, 38));
+}
+
+static void a_refusal_that_gains_something_is_not(void **state)
+{
+	struct gsync_courtesy courtesy = courteous_beside(46, 38);
+
+	(void)state;
+	refuse(&courtesy, 60, 20, 40.0 * MS);
+	assert_false(are_spared(&courtesy, 46, 38));
+	/* Nor where others have too much anyhow: two threads beside two hogs, which are to have a half. */
+	courtesy = courteous_beside(30, 54);
+	refuse(&courtesy, 31, 53, 40.0 * MS);
+	assert_false(are_spared(&courtesy, 30, 54));
+	/* What they had while nobody waited, or with none to compare, tells nothing. */
+	courtesy = courteous_beside(46, 38);
+	refuse(&courtesy, 44, 34, 400.0 * MS);
+	assert_false(are_spared(&courtesy, 46, 38));
+}
+
+static void who_is_spared_and_takes_more_is_spared_no_longer(void **state)
+{
+	struct gsync_courtesy courtesy = courteous_beside(46, 38);
+	int looks = 0;
+
+	(void)state;
+	refuse(&courtesy, 44, 34, 40.0 * MS);
+	assert_true(are_spared(&courtesy, 46, 38));
+	while (are_spared(&courtesy, 30, 54))
+		looks++;
+	assert_in_range(looks, 1, 10);
+	assert_false(are_spared(&courtesy, 46, 38));
+}
+
 static void few_yields_or_none_tell_nothing(void **state)
 {
 	struct gsync_usage before = { .yields = 9, .long_yields = 9 };
@@ -457,6 +537,9 @@ int main(void)
 		cmocka_unit_test(who_answers_leaves_us_a_cpu_if_that_is_what_we_get),
 		cmocka_unit_test(one_look_in_doubt_is_chance),
 		cmocka_unit_test(quick_yields_are_a_sign_of_force_but_on_a_cpu_that_is_left_to_us),
+		cmocka_unit_test(a_refusal_that_gains_nothing_is_the_last_for_a_while),
+		cmocka_unit_test(a_refusal_that_gains_something_is_not),
+		cmocka_unit_test(who_is_spared_and_takes_more_is_spared_no_longer),
 		cmocka_unit_test(few_yields_or_none_tell_nothing),
 		cmocka_unit_test(switches_are_counted_where_the_text_goes_so_far),
 		cmocka_unit_test(who_never_yields_is_met_with_less_and_less_courtesy),
