@@ -582,13 +582,14 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, unsigned kind, const struct
 /*
  * Wakes one; by the address only. First of all one of another CPU: of this one, which this thread may go on to use, it
  * would have to wait for the CPU as well as for the lock, while another CPU idles. Beside others who want our CPUs it
- * may be long until it runs, so two are woken. But not where it is our own quota that keeps the CPUs from us.
+ * may be long until it runs, so two are woken. Neither where our own quota presses: what is short there is CPU time.
  */
 static void wake(gsync_lockword_t *lock, bool shared)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	int count = gsync_is_pressed() && !gsync_is_throttled(&tuning) ? 2 : 1;
-	uint32_t here = channel_here();
+	bool throttled = gsync_is_throttled(&tuning);
+	uint32_t here = throttled ? GSYNC_ANYBODY : channel_here();
+	int count = !throttled && gsync_is_pressed() ? 2 : 1;
 
 	if (here != GSYNC_ANYBODY)
 		count -= gsync_futex_wake(&lock->word, 1, ~here, shared);
