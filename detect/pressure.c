@@ -218,34 +218,37 @@ static bool switches_are_dear(const struct gsync_usage *before, const struct gsy
 }
 
 /*
- * Who takes a CPU by force comes and goes as it likes, with or without our yields. That they come back quickly
- * tells of it only where few of our own threads wait for a CPU: where many do they are slow anyhow.
+ * Who takes a CPU by force comes and goes as it likes, with or without our yields. That yields come back quickly tells
+ * of it only where few of our own threads wait for a CPU: where many do, each yield lets them run first.
  */
 #define GAIN_PERCENT 15
-#define AVERAGED_LOOKS 8
+#define AVERAGED_LOOKS 8u
 #define REFUSED_LOOKS_LEAST 2u
 #define SPARED_LOOKS 100u
 #define GAP_NS 250000000.0 /* longer between two looks: nobody waited for a lock, so others may have had what nobody wanted */
 
-static void note_share_of_others(double *average, const struct gsync_usage *before, const struct gsync_usage *after, double ns)
+static bool note_share_of_others(struct gsync_average *average, const struct gsync_usage *before,
+				 const struct gsync_usage *after, double ns)
 {
-	double percent = 100.0 - gsync_share_between(before, after);
-
-	if (ns <= GAP_NS)
-		*average += *average > 0 ? (percent - *average) / AVERAGED_LOOKS : percent;
+	if (ns > GAP_NS)
+		return false;
+	if (average->looks < AVERAGED_LOOKS)
+		average->looks++;
+	average->value += (100.0 - gsync_share_between(before, after) - average->value) / average->looks;
+	return true;
 }
 
 void gsync_courtesy_watch_refused(struct gsync_courtesy *courtesy, const struct gsync_usage *before,
 				  const struct gsync_usage *after, double ns)
 {
-	note_share_of_others(&courtesy->refused, before, after, ns);
-	courtesy->refused_looks++;
+	courtesy->refused_looks += note_share_of_others(&courtesy->refused, before, after, ns);
 }
 
 static bool gains_little(const struct gsync_courtesy *courtesy)
 {
-	return courtesy->courted > 0 && courtesy->courted <= 100 - FAIR_PERCENT &&
-	       courtesy->refused * 100 >= courtesy->courted * (100 - GAIN_PERCENT);
+	return courtesy->courted.looks > 0 && courtesy->courted.value <= 100 - FAIR_PERCENT &&
+	       courtesy->refused.looks > 0 &&
+	       courtesy->refused.value * 100 >= courtesy->courted.value * (100 - GAIN_PERCENT);
 }
 
 /* Whether nobody is to be refused for now. */
@@ -270,10 +273,6 @@ void gsync_courtesy_judge_others(struct gsync_courtesy *courtesy, const struct g
 
 	if (since(before->yields, after->yields) >= YIELDS_ENOUGH)
 		note_share_of_others(&courtesy->courted, before, after, ns);
-	if (are_spared(courtesy)) {
-		courtesy->others = GSYNC_OTHERS_USE_FORCE;
-		return;
-	}
 	/* On a CPU that is left to us yields are quick, too, and few. */
 	if (courtesy->others == GSYNC_OTHERS_LEAVE_ONE) {
 		courtesy->doubts = one_cpu ? 0 : courtesy->doubts + 1;
@@ -286,6 +285,8 @@ void gsync_courtesy_judge_others(struct gsync_courtesy *courtesy, const struct g
 		courtesy->others = one_cpu ? GSYNC_OTHERS_LEAVE_ONE : GSYNC_OTHERS_COMPETE;
 		courtesy->doubts = 0;
 	}
+	if (are_spared(courtesy) && courtesy->others == GSYNC_OTHERS_COMPETE)
+		courtesy->others = GSYNC_OTHERS_USE_FORCE;
 }
 
 #define RUDE_LOOKS 2u
@@ -301,6 +302,7 @@ uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, bool answered)
 	if (++courtesy->rude_looks < RUDE_LOOKS)
 		return 0;
 	courtesy->rude_looks = 0;
+	courtesy->refused_looks = 0;
 	if (courtesy->refusal_ns < REFUSAL_NS)
 		courtesy->refusal_ns = REFUSAL_NS;
 	else

@@ -48,8 +48,14 @@ uint32_t gsync_share_between(const struct gsync_usage *before, const struct gsyn
 /* What others do that take our CPUs. */
 enum gsync_others {
 	GSYNC_OTHERS_COMPETE,	/* or it is not known */
-	GSYNC_OTHERS_USE_FORCE, /* a yield lets none but our own threads run */
+	GSYNC_OTHERS_USE_FORCE, /* a yield lets none but our own threads run, or that nobody yielded gained nothing */
 	GSYNC_OTHERS_LEAVE_ONE, /* they answer our courtesy; about one CPU is left to us, and much of it went into switches */
+};
+
+/* Of the last looks. */
+struct gsync_average {
+	double value;
+	uint32_t looks; /* that it is of; 0 = not known */
 };
 
 /*
@@ -58,17 +64,18 @@ enum gsync_others {
  * get half of the CPUs each; to one that does not, each yield gives a time slice
  * away; to one that takes CPUs by force it gives nothing. So whoever comes is met with
  * courtesy; where that is not answered for two looks in a row, it ends for a while,
- * and for longer each time. Unless that turns out to gain nothing: where they have as
- * much without our yields they do not live on those, so these go on.
+ * and for longer each time. Unless that gains nothing: where they have as much without
+ * our yields, and no more than is fair, they do not live on those, which go on then, for
+ * a hundred looks.
  */
 struct gsync_courtesy {
 	uint32_t rude_looks;
 	uint32_t refusal_ns; /* the last one */
 	enum gsync_others others;
 	uint32_t doubts; /* looks in a row in which it was not just about one CPU any more: one may be chance */
-	/* Whether refusals gain anything: percent that others had of what was used, on average of some looks; 0 = not known. */
-	double courted; /* while this process yielded */
-	double refused; /* while it did not */
+	/* Whether refusals gain anything. */
+	struct gsync_average courted; /* percent that others had of what was used, while this process yielded */
+	struct gsync_average refused; /* the same while it did not */
 	uint32_t refused_looks; /* in this refusal, so far */
 	uint32_t spared_looks;	/* so many are left in which nobody is refused */
 };

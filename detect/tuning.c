@@ -357,7 +357,7 @@ static void note_others(const struct gsync_usage *fresh, uint64_t now)
 	uint64_t refusal = 0;
 
 	if (gsync_others_are_rude(tuning)) {
-		if (gsync_is_pressed())
+		if (gsync_is_pressed() && !gsync_is_throttled(tuning))
 			gsync_courtesy_watch_refused(&courtesy, &usage, fresh, ns_until(now));
 		return;
 	}

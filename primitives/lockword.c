@@ -65,10 +65,9 @@
  * in the step that clears P. That A comes or goes changes none of this, even if the
  * step that goes to sleep ends it; who ends solo after a trial wakes one all the
  * same, so that the others need not wait for the guard.
- * Nobody starves: one is woken whenever a guard has had its turn, in the order of sleep,
- * but those of the guard's CPU not before one of the others has been guard; from then on
- * its own turn comes with the clock, whoever is the guard. A waiter that cannot have its
- * turn, time after time, ends solo.
+ * Nobody starves: one is woken whenever a guard has had its turn, now and then in the
+ * order of sleep; from then on its own turn comes with the clock, whoever is the guard.
+ * A waiter that cannot have its turn, time after time, ends solo.
  *
  * Fork. The child inherits P, but not the guard. So P is a number that a process
  * does not share with its nearest ancestors (detect/process.h); a waiter that finds
@@ -141,7 +140,7 @@ struct waiter {
 	bool timed; /* it has a deadline */
 	bool has_slept;
 	bool overdue; /* a grant is: this one takes it, though it has not slept */
-	bool woken; /* by somebody: as a rule it was the one that had slept longest, of all or of its CPU */
+	bool woken; /* by somebody: as a rule it was the one that had slept longest, of all or of all other CPUs */
 	bool guard;
 	bool its_turn; /* solo: it has slept until its turn */
 	uint32_t failed_turns;
@@ -580,16 +579,28 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, unsigned kind, const struct
 }
 
 /*
- * Wakes one; by the address only. First of all one of another CPU: of this one, which this thread may go on to use, it
- * would have to wait for the CPU as well as for the lock, while another CPU idles. Beside others who want our CPUs it
- * may be long until it runs, so two are woken. Neither where our own quota presses: what is short there is CPU time.
+ * First of all one of another CPU is woken: one of this CPU would have to wait for the CPU, which this thread may go on
+ * to use, as well as for the lock, while another CPU idles. But one in some wake-ups is in the order of sleep, lest some
+ * be passed over for good; and all are where our own quota presses: what is short there is CPU time.
+ */
+#define WAKES_PER_ORDERLY 16u
+
+static __thread uint32_t wakes __attribute__((tls_model("initial-exec")));
+
+static bool wakes_elsewhere_first(const struct gsync_tuning *tuning)
+{
+	return ++wakes % WAKES_PER_ORDERLY != 0 && tuning->usable_cpus > 1 && !gsync_is_throttled(tuning);
+}
+
+/*
+ * Wakes one; by the address only. Two beside others who want our CPUs, where it may be long until one runs, unless it
+ * is our own quota that keeps the CPUs from us.
  */
 static void wake(gsync_lockword_t *lock, bool shared)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	bool throttled = gsync_is_throttled(&tuning);
-	uint32_t here = throttled ? GSYNC_ANYBODY : channel_here();
-	int count = !throttled && gsync_is_pressed() ? 2 : 1;
+	int count = gsync_is_pressed() && !gsync_is_throttled(&tuning) ? 2 : 1;
+	uint32_t here = wakes_elsewhere_first(&tuning) ? channel_here() : GSYNC_ANYBODY;
 
 	if (here != GSYNC_ANYBODY)
 		count -= gsync_futex_wake(&lock->word, 1, ~here, shared);

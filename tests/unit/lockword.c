@@ -382,6 +382,7 @@ struct stand_in {
 	uint32_t *word;
 	uint32_t seen;
 	uint32_t channel;
+	enum gsync_sleep sleep;
 	bool up;
 };
 
@@ -390,86 +391,139 @@ static void *sleep_once(void *argument)
 {
 	struct stand_in *self = argument;
 
-	gsync_futex_wait(self->word, self->seen, self->channel, NULL, false);
-	__atomic_store_n(&self->up, true, __ATOMIC_RELAXED);
+	self->sleep = gsync_futex_wait(self->word, self->seen, self->channel, NULL, false);
+	__atomic_store_n(&self->up, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
-static bool is_up(const struct stand_in *sleeper)
+static bool was_woken(const struct stand_in *sleeper)
 {
-	return __atomic_load_n(&sleeper->up, __ATOMIC_RELAXED);
+	return __atomic_load_n(&sleeper->up, __ATOMIC_ACQUIRE) && sleeper->sleep == GSYNC_SLEEP_WOKEN;
 }
 
-enum { HERE_FIRST, HERE_NEXT, ELSEWHERE, STAND_INS };
+enum { HERE_FIRST, HERE_NEXT, LAST, STAND_INS };
 
-/* Three fall asleep within MS each, two of them on this CPU. Returns whether a release woke who is in EXPECTED, and nobody else. */
-static bool release_wakes(const bool expected[STAND_INS], bool pressed, long ms)
+struct release {
+	bool pressed;
+	bool throttled;
+	bool last_is_elsewhere; /* sleeps on another CPU */
+	bool wakes[STAND_INS];
+};
+
+static void set_until(uint64_t *until, bool on, uint64_t ticks)
+{
+	__atomic_store_n(until, on ? gsync_ticks() + ticks : 0, __ATOMIC_RELAXED);
+}
+
+static void unlock_as(const struct release *release, gsync_spinlock_t *lock)
+{
+	set_until(&gsync_live.pressed_until, release->pressed, gsync_live.look_interval);
+	set_until(&gsync_live.throttled_until, release->throttled, gsync_tuning().throttled_most / 2);
+	gsync_spinlock_unlock(lock);
+	set_until(&gsync_live.pressed_until, false, 0);
+	set_until(&gsync_live.throttled_until, false, 0);
+}
+
+static bool all_are_up(const struct release *release, const struct stand_in *sleepers)
+{
+	for (int i = 0; i < STAND_INS; i++) {
+		if (release->wakes[i] && !was_woken(&sleepers[i]))
+			return false;
+	}
+	return true;
+}
+
+/* Three fall asleep within MS each. Returns whether a release wakes whom it should, and nobody else. */
+static bool release_does_so(const struct release *release, long ms)
 {
 	gsync_spinlock_t lock = { .lock = { .word = SLEEPERS | 1 } };
 	uint32_t here = (uint32_t)sched_getcpu() % 32;
-	struct timespec late = test_deadline(1000);
+	struct timespec late = test_deadline(100);
 	struct stand_in sleepers[STAND_INS];
 	pthread_t threads[STAND_INS];
-	int missing;
-	bool as_expected = true;
+	bool does_so;
 
 	for (int i = 0; i < STAND_INS; i++) {
-		uint32_t cpu = i == ELSEWHERE ? (here + 1) % 32 : here;
+		uint32_t cpu = i == LAST && release->last_is_elsewhere ? (here + 1) % 32 : here;
 
 		sleepers[i] = (struct stand_in){ .word = &lock.lock.word, .seen = SLEEPERS | 1, .channel = 1u << cpu };
 		threads[i] = test_thread(sleep_once, &sleepers[i]);
 		test_sleep_ms(ms);
 	}
-	__atomic_store_n(&gsync_live.pressed_until, pressed ? gsync_ticks() + gsync_live.look_interval : 0, __ATOMIC_RELAXED);
-	gsync_spinlock_unlock(&lock);
-	__atomic_store_n(&gsync_live.pressed_until, 0u, __ATOMIC_RELAXED);
-	do {
+	unlock_as(release, &lock);
+	while (!all_are_up(release, sleepers) && !test_has_passed(&late))
 		test_sleep_ms(1);
-		missing = 0;
-		for (int i = 0; i < STAND_INS; i++)
-			missing += expected[i] && !is_up(&sleepers[i]);
-	} while (missing > 0 && !test_has_passed(&late));
+	test_sleep_ms(ms);
+	does_so = all_are_up(release, sleepers);
 	for (int i = 0; i < STAND_INS; i++)
-		as_expected &= is_up(&sleepers[i]) == expected[i];
+		does_so &= was_woken(&sleepers[i]) == release->wakes[i];
 	for (int i = 0; i < STAND_INS; i++) {
-		while (!is_up(&sleepers[i]))
+		while (!__atomic_load_n(&sleepers[i].up, __ATOMIC_ACQUIRE))
 			gsync_futex_wake(&lock.lock.word, GSYNC_WAKE_ALL, GSYNC_ANYBODY, false);
 		test_join(threads[i]);
 	}
-	return as_expected;
+	return does_so;
 }
 
-static void assert_a_release_wakes(const bool expected[STAND_INS], bool pressed)
+/* One of TIMES releases, which take longer and longer: on a busy machine some fall asleep too late, and one in some wakes in order. */
+static void assert_a_release_does_so(const struct release *release, int times)
 {
 	cpu_set_t allowed, one;
-	bool as_expected = false;
+	bool does_so = false;
 
 	gsync_tune();
+	assert_int_equal(gsync_profile_set("usable_cpus", 2), 0);
 	CPU_ZERO(&one);
 	CPU_SET((size_t)sched_getcpu(), &one);
 	assert_int_equal(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
 	assert_int_equal(sched_setaffinity(0, sizeof(one), &one), 0);
-	for (long ms = 1; ms < 1000 && !as_expected; ms *= 2)
-		as_expected = release_wakes(expected, pressed, ms);
+	for (int i = 0; i < times && !does_so; i++)
+		does_so = release_does_so(release, 1 + i * i / 4);
 	sched_setaffinity(0, sizeof(allowed), &allowed);
-	assert_true(as_expected);
+	gsync_profile_reset("usable_cpus");
+	assert_true(does_so);
 }
 
 /* Who was woken on the releasing thread's CPU waited for it, and nobody woke the other CPU. */
 static void a_release_wakes_another_cpu_first(void **state)
 {
-	static const bool expected[STAND_INS] = { [ELSEWHERE] = true };
+	static const struct release elsewhere = { .last_is_elsewhere = true, .wakes = { [LAST] = true } };
+	static const struct release here = { .wakes = { [HERE_FIRST] = true } };
 
 	(void)state;
-	assert_a_release_wakes(expected, false);
+	assert_a_release_does_so(&elsewhere, 20);
+	assert_a_release_does_so(&here, 20);
 }
 
 static void a_release_under_pressure_wakes_another_cpu_too(void **state)
 {
-	static const bool expected[STAND_INS] = { [HERE_FIRST] = true, [ELSEWHERE] = true };
+	static const struct release pressed = {
+		.pressed = true, .last_is_elsewhere = true, .wakes = { [HERE_FIRST] = true, [LAST] = true }
+	};
 
 	(void)state;
-	assert_a_release_wakes(expected, true);
+	assert_a_release_does_so(&pressed, 20);
+}
+
+/* Half a CPU, and 8 threads: 0.91 of the throughput. */
+static void a_release_under_a_quota_wakes_in_order(void **state)
+{
+	static const struct release throttled = {
+		.pressed = true, .throttled = true, .last_is_elsewhere = true, .wakes = { [HERE_FIRST] = true }
+	};
+
+	(void)state;
+	/* A few: one in some would be in order anyhow. */
+	for (int i = 0; i < 3; i++)
+		assert_a_release_does_so(&throttled, 5);
+}
+
+static void a_sleeper_of_the_releasing_cpu_is_not_passed_over_for_ever(void **state)
+{
+	static const struct release in_order = { .last_is_elsewhere = true, .wakes = { [HERE_FIRST] = true } };
+
+	(void)state;
+	assert_a_release_does_so(&in_order, 40);
 }
 
 static void *alone_and_aloud(void *argument)
@@ -728,6 +782,8 @@ int main(void)
 		cmocka_unit_test(a_hand_over_finds_nobody_and_the_mutex_stays_held),
 		cmocka_unit_test(a_release_wakes_another_cpu_first),
 		cmocka_unit_test(a_release_under_pressure_wakes_another_cpu_too),
+		cmocka_unit_test(a_release_under_a_quota_wakes_in_order),
+		cmocka_unit_test(a_sleeper_of_the_releasing_cpu_is_not_passed_over_for_ever),
 		cmocka_unit_test(solo_comes_and_goes_and_nobody_is_left_behind),
 		cmocka_unit_test(a_waiter_that_cannot_have_its_turn_ends_solo),
 		cmocka_unit_test(a_grant_that_nobody_takes_falls_to_one_who_waits),
