@@ -247,7 +247,6 @@ void gsync_courtesy_watch_refused(struct gsync_courtesy *courtesy, const struct 
 static bool gains_little(const struct gsync_courtesy *courtesy)
 {
 	return courtesy->courted.looks > 0 && courtesy->courted.value <= 100 - FAIR_PERCENT &&
-	       courtesy->refused.looks > 0 &&
 	       courtesy->refused.value * 100 >= courtesy->courted.value * (100 - GAIN_PERCENT);
 }
 
@@ -270,8 +269,9 @@ void gsync_courtesy_judge_others(struct gsync_courtesy *courtesy, const struct g
 				 const struct gsync_usage *after, double ns)
 {
 	bool one_cpu = is_one_cpu(before, after, ns);
+	bool yielded = since(before->yields, after->yields) >= YIELDS_ENOUGH;
 
-	if (since(before->yields, after->yields) >= YIELDS_ENOUGH)
+	if (yielded)
 		note_share_of_others(&courtesy->courted, before, after, ns);
 	/* On a CPU that is left to us yields are quick, too, and few. */
 	if (courtesy->others == GSYNC_OTHERS_LEAVE_ONE) {
@@ -280,7 +280,7 @@ void gsync_courtesy_judge_others(struct gsync_courtesy *courtesy, const struct g
 			courtesy->others = GSYNC_OTHERS_COMPETE;
 	} else if (gsync_yields_are_quick_between(before, after)) {
 		courtesy->others = GSYNC_OTHERS_USE_FORCE;
-	} else if (since(before->yields, after->yields) >= YIELDS_ENOUGH) {
+	} else if (yielded) {
 		one_cpu = one_cpu && switches_are_dear(before, after);
 		courtesy->others = one_cpu ? GSYNC_OTHERS_LEAVE_ONE : GSYNC_OTHERS_COMPETE;
 		courtesy->doubts = 0;
@@ -302,7 +302,6 @@ uint32_t gsync_courtesy_judge(struct gsync_courtesy *courtesy, bool answered)
 	if (++courtesy->rude_looks < RUDE_LOOKS)
 		return 0;
 	courtesy->rude_looks = 0;
-	courtesy->refused_looks = 0;
 	if (courtesy->refusal_ns < REFUSAL_NS)
 		courtesy->refusal_ns = REFUSAL_NS;
 	else

@@ -587,11 +587,6 @@ int gsync_lockword_lock_slow(gsync_lockword_t *lock, unsigned kind, const struct
 
 static __thread uint32_t wakes __attribute__((tls_model("initial-exec")));
 
-static bool wakes_elsewhere_first(const struct gsync_tuning *tuning)
-{
-	return ++wakes % WAKES_PER_ORDERLY != 0 && tuning->usable_cpus > 1 && !gsync_is_throttled(tuning);
-}
-
 /*
  * Wakes one; by the address only. Two beside others who want our CPUs, where it may be long until one runs, unless it
  * is our own quota that keeps the CPUs from us.
@@ -599,8 +594,10 @@ static bool wakes_elsewhere_first(const struct gsync_tuning *tuning)
 static void wake(gsync_lockword_t *lock, bool shared)
 {
 	const struct gsync_tuning tuning = gsync_tuning();
-	int count = gsync_is_pressed() && !gsync_is_throttled(&tuning) ? 2 : 1;
-	uint32_t here = wakes_elsewhere_first(&tuning) ? channel_here() : GSYNC_ANYBODY;
+	bool throttled = gsync_is_throttled(&tuning);
+	bool in_order = ++wakes % WAKES_PER_ORDERLY == 0 || throttled || tuning.usable_cpus <= 1;
+	uint32_t here = in_order ? GSYNC_ANYBODY : channel_here();
+	int count = gsync_is_pressed() && !throttled ? 2 : 1;
 
 	if (here != GSYNC_ANYBODY)
 		count -= gsync_futex_wake(&lock->word, 1, ~here, shared);
