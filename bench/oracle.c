@@ -5,21 +5,11 @@
 
 #include <guestsync/profile.h>
 
+#include "bench/turns.h"
+
 const uint32_t bench_budgets_ns[BENCH_BUDGETS] = { 0, 1000, 2000, 5000, 10000, 20000, 50000, 100000, 200000 };
 
 /* ---- the contest */
-
-/*
- * Eleven is prime: every stride visits all. A new stride each round gives everybody
- * another predecessor; the start moves so that nobody keeps a place.
- */
-size_t bench_oracle_turn(unsigned round, size_t place)
-{
-	size_t stride = 1 + round % (BENCH_CONTESTANTS - 1);
-
-	_Static_assert(BENCH_CONTESTANTS == 11, "a prime number");
-	return (BENCH_CHOSEN + (size_t)round * round + place * stride) % BENCH_CONTESTANTS;
-}
 
 static int set_budget(uint32_t budget_ns, struct bench_error *error)
 {
@@ -66,7 +56,7 @@ static int visit(struct bench_conductor *conductor, struct bench_cell *cell, str
 	if (measure_contestant(conductor, cell, BENCH_CHOSEN, BENCH_ORACLE_SETTLE_S, &unrecorded, error) != 0)
 		return -1;
 	for (size_t place = 0; place < BENCH_CONTESTANTS; place++) {
-		size_t contestant = bench_oracle_turn(conductor->round, place);
+		size_t contestant = bench_turn(conductor->round, place, BENCH_CONTESTANTS);
 
 		if (measure_contestant(conductor, cell, contestant, conductor->run->settings->seconds,
 				       &ops[contestant], error) != 0)

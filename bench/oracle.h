@@ -9,7 +9,7 @@
  * The machine drifts. So windows interleave: in a round each cell is measured
  * once with everything, close together, and the ratios are taken within the
  * round. The order changes from round to round, and with it who comes after
- * whom: what a window leaves behind for the next one (the library's idea of the
+ * whom (turns.h): what a window leaves behind for the next one (the library's idea of the
  * pressure, up to 0.4 s old; a recess of its yields, 0.1 s; where the scheduler
  * has put the disturbers) falls on all alike. What a thread has learned ends
  * with its window. Each visit to a cell begins with a window of the chosen
@@ -79,9 +79,6 @@ void bench_oracle_free(struct bench_oracle *oracle);
 /* Measures and judges; needs two rounds. The library is left alone again afterwards, also on failure. */
 int bench_oracle_measure(struct bench_oracle *oracle, void (*report)(const struct bench_progress *progress),
 			 struct bench_error *error);
-
-/* Who is the PLACE-th in a round. */
-size_t bench_oracle_turn(unsigned round, size_t place);
 
 void bench_oracle_judge(struct bench_oracle_verdict *verdict, const struct bench_contest *rounds, size_t count);
 

@@ -6,21 +6,6 @@
 
 #include "bench/forkjoin.h"
 
-static bool alike_but_for_scenario(const struct bench_cell *a, const struct bench_cell *b)
-{
-	return a->kind == b->kind && a->threads == b->threads && bench_same_load(a->load, b->load);
-}
-
-size_t bench_group_end(const struct bench_run *run, size_t first)
-{
-	size_t end = first;
-
-	while (end < run->count && run->cells[end].scenario == run->cells[first].scenario &&
-	       alike_but_for_scenario(&run->cells[first], &run->cells[end]))
-		end++;
-	return end;
-}
-
 static bool is_peer(const struct bench_cell *cell)
 {
 	return !cell->ours && !cell->bound && strcmp(cell->name, BENCH_SERIAL) != 0;
@@ -79,7 +64,7 @@ static const struct bench_cell *plain_twin(const struct bench_run *run, const st
 	for (size_t i = 0; i < run->count; i++) {
 		const struct bench_cell *other = &run->cells[i];
 
-		if (other->scenario == BENCH_PLAIN && other->name == cell->name && alike_but_for_scenario(other, cell))
+		if (other->scenario == BENCH_PLAIN && other->name == cell->name && bench_cells_alike(other, cell))
 			return other;
 	}
 	return NULL;

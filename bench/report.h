@@ -50,9 +50,6 @@ struct bench_effects {
 /* The effects of CELL's scenario; false where there is nothing to compare with, or nothing was done. */
 bool bench_cell_effects(const struct bench_run *run, const struct bench_cell *cell, struct bench_effects *effects);
 
-/* One past the last cell of the group that begins with run->cells[FIRST]. */
-size_t bench_group_end(const struct bench_run *run, size_t first);
-
 /* The peer of the highest median in the group, or NULL: no peer in it, or none that did anything. */
 const struct bench_cell *bench_group_best_peer(const struct bench_run *run, size_t first, size_t end);
 

@@ -7,6 +7,7 @@
 
 #include "bench/forkjoin.h"
 #include "bench/measure.h"
+#include "bench/turns.h"
 #include "detect/clock.h"
 #include "detect/facts.h"
 
@@ -254,6 +255,16 @@ struct bench_step_sample bench_run_step(const struct bench_run *run, const struc
 	};
 }
 
+size_t bench_group_end(const struct bench_run *run, size_t first)
+{
+	size_t end = first;
+
+	while (end < run->count && run->cells[end].scenario == run->cells[first].scenario &&
+	       bench_cells_alike(&run->cells[first], &run->cells[end]))
+		end++;
+	return end;
+}
+
 double bench_window_seconds(const struct bench_settings *settings)
 {
 	return settings->ramp ? settings->seconds * (double)settings->thread_count : settings->seconds;
@@ -386,22 +397,47 @@ int bench_conduct_window(struct bench_conductor *conductor, struct bench_cell *c
 	return cell->runtime != NULL ? bench_forkjoin_measure(&job, sample, error) : bench_measure(&job, sample, error);
 }
 
+static int conduct_group(struct bench_conductor *conductor, size_t first, size_t end, struct bench_error *error)
+{
+	size_t count = end - first;
+
+	for (size_t place = 0; place < count; place++) {
+		size_t turn = bench_turn(conductor->round, place, count);
+
+		if (conductor->visit(conductor, &conductor->run->cells[first + turn], error) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Those of SCENARIO that end up to cell LAST and after cell AFTER. */
+static int conduct_groups(struct bench_conductor *conductor, enum bench_scenario scenario, size_t after, size_t last,
+			  struct bench_error *error)
+{
+	const struct bench_run *run = conductor->run;
+
+	for (size_t first = 0, end; first < run->count; first = end) {
+		end = bench_group_end(run, first);
+		if (run->cells[first].scenario == scenario && end > after && end <= last &&
+		    conduct_group(conductor, first, end, error) != 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int conduct_scenario(struct bench_conductor *conductor, enum bench_scenario scenario, struct bench_error *error)
 {
 	struct bench_run *run = conductor->run;
 	size_t first = run->count * conductor->round / run->settings->rounds;
 	struct bench_disturbance disturbance;
-	int result = 0;
+	int result;
 
 	if (bench_scenario_start(&disturbance, scenario, &run->cpus, error) != 0)
 		return -1;
 	conductor->disturbance = &disturbance;
-	for (size_t i = 0; i < run->count && result == 0; i++) {
-		struct bench_cell *cell = &run->cells[(first + i) % run->count];
-
-		if (cell->scenario == scenario)
-			result = conductor->visit(conductor, cell, error);
-	}
+	result = conduct_groups(conductor, scenario, first, run->count, error);
+	if (result == 0)
+		result = conduct_groups(conductor, scenario, 0, first, error);
 	bench_scenario_stop(&disturbance);
 	return result;
 }

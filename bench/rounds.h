@@ -3,9 +3,10 @@
  * The whole measurement: every lock in every situation, several rounds over.
  *
  * A machine drifts: its clock, its neighbours, the distance of its caches. So
- * rounds interleave: every cell once, then every cell again, each round
- * starting at another cell. What is compared was then measured close together,
- * and no cell always comes first.
+ * rounds interleave: every cell once, then every cell again, each round starting
+ * at another group of cells, and with another order within each (turns.h). What
+ * is compared was then measured close together, and none always comes first, or
+ * always after the same one.
  */
 #ifndef GUESTSYNC_BENCH_ROUNDS_H
 #define GUESTSYNC_BENCH_ROUNDS_H
@@ -99,7 +100,13 @@ struct bench_cell {
 /* More than there are names that a build could have and lacks. */
 #define BENCH_ABSENT_MAX 32
 
-/* Cells that belong together (all but the lock equal) stand together, in the order of the table. */
+/* In all but scenario and lock. */
+static inline bool bench_cells_alike(const struct bench_cell *a, const struct bench_cell *b)
+{
+	return a->kind == b->kind && a->threads == b->threads && bench_same_load(a->load, b->load);
+}
+
+/* A group (all but the lock equal) stands together, in the order of the table. */
 struct bench_run {
 	const struct bench_settings *settings;
 	struct bench_cpus cpus;
@@ -127,6 +134,9 @@ struct bench_progress {
 /* Makes the cells. Tries each scenario once, so that one that is refused is known before anything is measured. */
 int bench_run_init(struct bench_run *run, const struct bench_settings *settings, struct bench_error *error);
 void bench_run_free(struct bench_run *run);
+
+/* One past the last cell of the group that begins with run->cells[FIRST]. */
+size_t bench_group_end(const struct bench_run *run, size_t first);
 
 /* What CELL's window of ROUND goes through, with its results, if the run is a ramp. */
 struct bench_ramp bench_run_ramp(const struct bench_run *run, const struct bench_cell *cell, unsigned round);
