@@ -270,8 +270,9 @@ static bool should_make_room(const struct gsync_spin *spin, const struct gsync_t
 }
 
 /*
- * Most of the shortest waits do without the clock. But one in some of them must know it, for the turns
- * and for solo; so must who makes room at once or learns from each.
+ * Most of the shortest waits do without the clock. But one in some of them must know it, for the turns (not under
+ * emulation, where its first looks may be all there is of it) and for solo; so must who makes room at once or learns
+ * from each.
  */
 #define WAITS_PER_READING 5u
 
@@ -515,17 +516,21 @@ static bool await_taker(gsync_lockword_t *lock, uint32_t seen, struct waiter *se
 }
 
 /*
- * The first looks of a wait, before all else: true if the lock has been taken. Who is to read the clock, or to learn from
- * its wait, does without; so does everybody where one is alone with the lock.
+ * The first looks of a wait, before all else: true if the lock has been taken. Who is to learn, or to read the clock, goes
+ * without, and so does everybody where one is alone with the lock. But under emulation, where all that spin() does costs
+ * more, the clock is read first, for solo alone, and the looks follow.
  */
-static bool take_at_once(gsync_lockword_t *lock)
+static inline __attribute__((always_inline)) bool take_at_once(gsync_lockword_t *lock)
 {
 	uint32_t first = gsync_spin_first_looks();
 	bool bare = (first & GSYNC_BARE_LOOKS) != 0;
+	uint64_t now = 0;
 
 	waits++;
-	if (is_to_read_clock() || gsync_is_pressed())
+	if (gsync_is_pressed() || (is_to_read_clock() && !bare))
 		return false;
+	if (is_to_read_clock() && GSYNC_LOCKWORD_PLAIN_STORE_ && (look(lock) & (A | G | S)) == 0)
+		now = gsync_ticks();
 	for (uint32_t looks = first & ~GSYNC_BARE_LOOKS; looks > 0; looks--) {
 		uint32_t seen;
 
@@ -535,22 +540,19 @@ static bool take_at_once(gsync_lockword_t *lock)
 		if ((seen & (A | G)) != 0)
 			return false;
 		if ((seen & L) == 0 && gsync_lockword_take_(lock)) {
-			if ((seen & M) != 0)
-				gsync_solo_waited(lock, 0, GSYNC_NO_TURN);
+			if (now != 0 || (seen & M) != 0)
+				gsync_solo_waited(lock, now, GSYNC_NO_TURN);
 			return true;
 		}
 	}
 	return false;
 }
 
-static int lock_slow(gsync_lockword_t *lock, const struct timespec *deadline)
+/* Kept out of line: what it needs of the stack the shortest waits do not set up. */
+static __attribute__((noinline)) int lock_slow(gsync_lockword_t *lock, const struct timespec *deadline)
 {
 	struct waiter self = { .timed = deadline != NULL };
 
-	if (deadline && !gsync_deadline_valid(deadline))
-		return EINVAL;
-	if (take_at_once(lock))
-		return 0;
 	while (!spin(lock, &self)) {
 		uint32_t seen = look(lock);
 		bool over;
@@ -571,11 +573,20 @@ static int lock_slow(gsync_lockword_t *lock, const struct timespec *deadline)
 	return 0;
 }
 
-int gsync_lockword_lock_slow(gsync_lockword_t *lock, unsigned kind, const struct timespec *deadline)
+static __attribute__((noinline)) int lock_counted(gsync_lockword_t *lock, unsigned kind, const struct timespec *deadline)
 {
 	struct gsync_wait wait = gsync_wait_begins(kind);
 
-	return gsync_wait_ends(&wait, lock_slow(lock, deadline));
+	return gsync_wait_ends(&wait, take_at_once(lock) ? 0 : lock_slow(lock, deadline));
+}
+
+int gsync_lockword_lock_slow(gsync_lockword_t *lock, unsigned kind, const struct timespec *deadline)
+{
+	if (deadline && !gsync_deadline_valid(deadline))
+		return EINVAL;
+	if (GSYNC_UNLIKELY(gsync_is_counting()))
+		return lock_counted(lock, kind, deadline);
+	return take_at_once(lock) ? 0 : lock_slow(lock, deadline);
 }
 
 /*

@@ -167,7 +167,8 @@ static bool is_hot(struct trial *trial, bool one_cpu, uint64_t now, uint64_t win
 		trial->began = now;
 	if (++trial->count < HOT)
 		return false;
-	hot = now - trial->began < (one_cpu ? LEFT_HOT * window : window / 2);
+	/* NOW may have been read a little before another wait began the count. */
+	hot = (int64_t)(now - trial->began) < (int64_t)(one_cpu ? LEFT_HOT * window : window / 2);
 	trial->count = 0;
 	if (!hot)
 		__atomic_store_n(too_early(trial, one_cpu), now + INTERVAL_MIN / 2 * window, __ATOMIC_RELAXED);

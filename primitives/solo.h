@@ -31,7 +31,10 @@ enum gsync_turn {
 	GSYNC_TURN_IDLE, /* it came when it was its turn, and nobody used the lock: it slept in vain */
 };
 
-/* The lock has been taken by one who had to wait until NOW, in ticks; 0 = not known, as in most of the shortest waits. */
+/*
+ * The lock has been taken by one who had to wait until about NOW, in ticks (under emulation perhaps since then); 0 = not
+ * known, as in most of the shortest waits.
+ */
 void gsync_solo_waited(gsync_lockword_t *lock, uint64_t now, enum gsync_turn turn);
 
 /*
