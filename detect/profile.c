@@ -127,7 +127,8 @@ static struct gsync_choice backoff(const struct gsync_conditions *conditions)
 
 static struct gsync_choice repair(const struct gsync_conditions *conditions)
 {
-	(void)conditions;
+	if (conditions->emulated)
+		return (struct gsync_choice){ 10000000, "emulated: a CPU may be stopped for as long anyhow, and each look takes a real one from the holder" };
 	return (struct gsync_choice){ 2000000, "rare enough to cost nothing, soon enough not to be noticed" };
 }
 
@@ -138,6 +139,9 @@ double gsync_wake_price(const struct gsync_conditions *conditions)
 
 static struct gsync_choice fair(const struct gsync_conditions *conditions)
 {
+	if (conditions->emulated)
+		return (struct gsync_choice){ 4000000, "emulated: the one that a lock is handed to may be stopped for a turn of the "
+						       "host's, and all others wait with it" };
 	return (struct gsync_choice){ (uint32_t)clamp(12 * gsync_wake_price(conditions), 250e3, 1e6),
 				      "twelve times the price of a wake-up, 250 us to 1 ms: the longest wait of a crowd stays in "
 				      "bounds, and hand-overs cost a hundredth" };
@@ -243,7 +247,7 @@ const struct gsync_threshold gsync_thresholds[] = {
 	{ "pressed_spin_ns", 0, NS_MOST, "ns, the same while others want our CPUs", pressed_spin },
 	{ "spin_floor_ns", 0, NS_MOST, "ns, the least of that, however short its waits have been so far", spin_floor },
 	{ "woken_spin_ns", 0, NS_MOST, "ns, one spins at the most that has slept and finds the lock taken again", woken_spin },
-	{ "first_looks", 0, 10000, "looks, a wait begins with before it reads a clock or anything else", first_looks },
+	{ "first_looks", 0, 10000, "looks, a wait begins with, as a rule before it reads a clock or anything else", first_looks },
 	{ "backoff_ns", 0, 1000000, "ns, its longest pause between two looks at the lock", backoff },
 	{ "fair_ns", 1000, NS_MOST, "ns, a mutex with sleepers is handed to one of them this often", fair },
 	{ "repair_ns", 10000, NS_MOST, "ns, until a missed wake-up of a mutex or spinlock is repaired", repair },

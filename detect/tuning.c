@@ -51,6 +51,7 @@ const struct gsync_published gsync_untuned = {
 		.woken_spin = 1000000000,
 		.near = 20000,
 		.fair = 250000,
+		.crowd_turn = 62500,
 		.yield = 200000,
 		.barrier = 20000,
 		.pool = 20000,
@@ -180,12 +181,16 @@ static bool grace_period(void)
 	return true;
 }
 
-/* Solo needs longer turns than fairness would like: a millisecond, unless somebody wants hand-overs much faster, or slower. */
+/* Solo needs longer turns than fairness would like, unless somebody wants hand-overs much faster. */
 static uint32_t turn_of(uint32_t fair_ns)
 {
-	if (fair_ns < TURN_NS / 4)
-		return 4 * fair_ns;
-	return fair_ns < TURN_NS ? TURN_NS : fair_ns;
+	return fair_ns < TURN_NS / 4 ? 4 * fair_ns : TURN_NS;
+}
+
+/* Of a crowd, with the same bound: hand-overs may be rarer for reasons that are no crowd's. */
+static uint32_t crowd_turn_of(uint32_t fair_ns)
+{
+	return (fair_ns < TURN_NS ? fair_ns : TURN_NS) / 4;
 }
 
 static uint32_t pauses_in(double ns, double pause_ns)
@@ -213,6 +218,7 @@ static void convert(const struct gsync_profile *profile, struct gsync_tuning *ou
 	out->woken_spin = (uint64_t)(profile->woken_spin_ns * ticks_per_ns);
 	out->near = (uint64_t)(profile->near_ns * ticks_per_ns);
 	out->fair = (uint64_t)(profile->fair_ns * ticks_per_ns);
+	out->crowd_turn = (uint64_t)(crowd_turn_of(profile->fair_ns) * ticks_per_ns);
 	out->trial = (uint64_t)(profile->trial_ns * ticks_per_ns);
 	out->yield = (uint64_t)(profile->yield_ns * ticks_per_ns);
 	out->barrier = (uint64_t)(profile->barrier_ns * ticks_per_ns);

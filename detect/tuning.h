@@ -26,6 +26,7 @@ struct gsync_tuning {
 	uint64_t woken_spin;
 	uint64_t near;
 	uint64_t fair;
+	uint64_t crowd_turn; /* how long one keeps its CPU, in a crowd where others are to have it, too */
 	uint64_t trial; /* gsync_live has it, too */
 	uint64_t yield;
 	uint64_t barrier;
@@ -38,7 +39,7 @@ struct gsync_tuning {
 	uint64_t rude_most; /* and of that */
 	double ticks_per_ns;
 	uint32_t repair_ns;
-	uint32_t turn_ns;
+	uint32_t turn_ns; /* how long one is alone with a lock in solo */
 	uint32_t pauses; /* between two looks, of one whose turn is sure to come */
 	uint32_t backoff; /* the same, at the most, where many compete */
 	uint32_t first_looks; /* gsync_live has it, too */
@@ -63,7 +64,7 @@ struct gsync_live {
 	uint64_t throttled_until; /* the same, for quotas that stop this process */
 	uint64_t rude_until; /* the same: others take CPUs and would keep what a yield gives them, or our quota presses */
 	uint64_t window; /* of a trial (primitives/solo.c), in ticks; 0 = no trials */
-	uint32_t first_looks; /* of a wait for a lock word, before it needs anything else; with GSYNC_BARE_LOOKS */
+	uint32_t first_looks; /* of a wait for a lock word, before it needs anything else but the time; with GSYNC_BARE_LOOKS */
 	uint32_t others; /* enum gsync_others, as of the last looks under pressure */
 	/* Written by waiters: a line of its own. */
 	_Alignas(64) uint64_t yields; /* to others, so far; a race on these two loses a hint */

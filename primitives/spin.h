@@ -33,7 +33,7 @@ void gsync_patience_ended(const struct timespec *deadline);
 /*
  * How many looks a wait for a lock word begins with, each after a PAUSE, before it needs anything else: the shortest
  * waits are over by then, and would last longer if they did more. With GSYNC_BARE_LOOKS, under emulation, there are no
- * PAUSEs: there each costs as much as many looks.
+ * PAUSEs: there each costs as much as many looks, and who is to read the clock does so first, and looks then.
  */
 static inline uint32_t gsync_spin_first_looks(void)
 {
@@ -112,12 +112,10 @@ void gsync_spin_make_room(struct gsync_spin *spin, uint64_t charge_most);
 /* When this thread last made room, or tried to, or slept for an oticket; in ticks. */
 extern __thread uint64_t gsync_turn_began __attribute__((tls_model("initial-exec")));
 
-#define GSYNC_TURNS_PER_FAIR 4
-
 /* Whether it has had its CPU for a whole turn by NOW, in a crowd where others are to have theirs. */
 static inline bool gsync_turn_is_over(const struct gsync_tuning *tuning, uint64_t now)
 {
-	return now - gsync_turn_began > tuning->fair / GSYNC_TURNS_PER_FAIR;
+	return now - gsync_turn_began > tuning->crowd_turn;
 }
 
 #endif

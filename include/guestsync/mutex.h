@@ -12,8 +12,8 @@
  * machine, then sleeps in the kernel. A running thread may overtake a sleeping
  * one (barging), so a vCPU that the host has stopped holds nobody up. But while
  * threads sleep on a process-private mutex, it is handed straight to one of them
- * a few times a millisecond, so nobody starves; only while a quota throttles the
- * process they are just woken.
+ * a few times a millisecond (on emulated CPUs every few milliseconds), so nobody
+ * starves; only while a quota throttles the process they are just woken.
  *
  * Two more things happen by themselves. Where the program's own threads crowd the
  * CPUs, a waiter lets others run. And where critical sections are so short that

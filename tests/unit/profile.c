@@ -107,6 +107,8 @@ static void an_emulated_waiter_looks_first_and_once_woken_hardly_spins(void **st
 	assert_int_equal(profile.first_looks, 1000);
 	assert_int_equal(profile.barrier_yields, 0);
 	assert_int_equal(profile.look_ns, 200000000);
+	assert_int_equal(profile.fair_ns, 4000000);
+	assert_int_equal(profile.repair_ns, 10000000);
 	conditions.calibration.wake_ns = 90000;
 	gsync_profile_derive(&profile, NULL, &conditions);
 	assert_int_equal(profile.near_ns, 20000);
